@@ -1,0 +1,40 @@
+/* auth.h: who asks, and may they? Any thread.
+ *
+ * A credential is hashed with the instance's key, looked up once in the key table and kept in a small
+ * cache; auth_forget() empties it when a key is made or revoked, before the reply that says so.     */
+#pragma once
+
+#include "errors.h"
+#include "net/inbox.h"
+#include "ops.h"
+#include "rota.pb-c.h"
+#include "store/store.h"
+
+enum { ACCOUNT_ID_MAX = 64 };
+
+struct principal {
+    Rota__Role role;
+    uint32_t key_serial;
+    uint64_t account; /* number of the key's account */
+    char account_id[ACCOUNT_ID_MAX + 1];
+};
+
+struct auth;
+MUST_USE int auth_new(const char *environment, const uint8_t hash_key[32], struct auth **ret_auth);
+struct auth *auth_free(struct auth *a);
+DEFINE_FREEP(auth)
+
+/* E_OK and *ret_who, or the error to answer with; environment, key, role and origin are checked. A
+ * fault of the store is E_STORE_FAULT. Ping needs no key: role ROLE_NONE.                            */
+enum error_code auth_check(struct auth *a, struct txn *txn, const Rota__Request *request,
+                           const struct op_row *op, struct principal *ret_who);
+
+/* The account that a request is about: `named`, or the key's own when that is empty. E_ACCOUNT_UNKNOWN
+ * when there is none, E_NOT_ALLOWED when the key may not speak for it.                               */
+enum error_code auth_account(struct txn *txn, const struct principal *who, const char *named,
+                             uint64_t *ret_account);
+
+/* May `who` see this account's jobs? (If not, they are answered as absent.) */
+bool auth_sees(const struct principal *who, uint64_t account);
+
+void auth_forget(struct auth *a);

@@ -1,0 +1,89 @@
+/* board.h: what the queue thread lets everybody read of its memory: live leases with their progress,
+ * connected workers, pools. Written by the engine right after a commit; read by any thread. Values are
+ * copied out, never shared.                                                                          */
+#pragma once
+
+#include <base/auto.h>
+#include <base/err.h>
+#include <base/id.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    WORKER_NAME_MAX = 64,
+    POOL_NAME_MAX = 32,
+    CLASS_NAME_MAX = 32,
+    CLASSES_MAX = 16,
+    PHASE_NAME_MAX = 32,
+    PROGRESS_TEXT_MAX = 160,
+    VERSION_MAX = 32,
+};
+
+struct board_lease {
+    struct job_id job;
+    uint32_t epoch;
+    uint64_t token;
+    uint64_t account;
+    uint16_t pool;
+    uint8_t tier, attempt;
+    bool cancelling;
+    uint32_t percent;
+    uint64_t granted_ms, timeout_ms;
+    uint64_t version; /* rises with each change; what watchers compare */
+    char worker[WORKER_NAME_MAX + 1];
+    char phase[PHASE_NAME_MAX + 1];
+    char message[PROGRESS_TEXT_MAX + 1];
+};
+
+struct board_worker {
+    char name[WORKER_NAME_MAX + 1];
+    uint16_t pool;
+    char pool_name[POOL_NAME_MAX + 1];
+    char classes[CLASSES_MAX][CLASS_NAME_MAX + 1];
+    uint32_t classes_n, slots;
+    uint64_t seen_bt_ms; /* broker time of the last word */
+    uint64_t rss_bytes;
+    char version[VERSION_MAX + 1];
+    bool draining;
+};
+
+struct board_pool {
+    uint16_t pool;
+    char name[POOL_NAME_MAX + 1];
+    uint32_t waiting_workers; /* parked lease polls */
+};
+
+/* Per tier: accounts with waiting jobs, and of them those at their cap. Kept by the engine as it goes. */
+struct board_tier {
+    uint64_t ready, delayed, held, leased, accounts, at_cap;
+};
+
+struct board_totals {
+    struct board_tier tier[4];
+    uint64_t turns;
+    uint64_t last_seq;   /* of the event log */
+    uint64_t broker_ms;  /* broker time of the last turn */
+};
+
+struct board;
+MUST_USE int board_new(struct board **ret_board);
+struct board *board_free(struct board *b);
+DEFINE_FREEP(board)
+
+/* The engine's side. Puts replace by key (job; pool and name; pool). */
+MUST_USE int board_put_lease(struct board *b, const struct board_lease *lease);
+void board_drop_lease(struct board *b, struct job_id job);
+MUST_USE int board_put_worker(struct board *b, const struct board_worker *worker);
+void board_drop_worker(struct board *b, uint16_t pool, const char *name);
+MUST_USE int board_put_pool(struct board *b, const struct board_pool *pool);
+void board_put_totals(struct board *b, const struct board_totals *totals);
+
+/* The readers' side. */
+enum board_outcome { BOARD_MISSING = 1 };
+int board_lease(struct board *b, struct job_id job, struct board_lease *ret_lease);
+void board_totals(struct board *b, struct board_totals *ret_totals);
+/* Copies of all; the caller frees the array. */
+MUST_USE int board_leases(struct board *b, struct board_lease **ret_all, size_t *ret_n);
+MUST_USE int board_workers(struct board *b, struct board_worker **ret_all, size_t *ret_n);
+MUST_USE int board_pools(struct board *b, struct board_pool **ret_all, size_t *ret_n);

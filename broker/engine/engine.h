@@ -1,0 +1,98 @@
+/* engine.h: the turn. Takes the requests that arrived during the last commit, applies them and whatever
+ * fell due inside one write transaction, commits, and hands back what the world should hear: persist,
+ * then speak.
+ *
+ * Deterministic: time and randomness are arguments, so a day of broker life can be replayed. Knows no
+ * socket and no file but the store. Queue thread only.                                              */
+#pragma once
+
+#include "engine/auth.h"
+#include "engine/board.h"
+#include "net/inbox.h"
+#include "rota.pb-c.h"
+#include "store/store.h"
+
+#include <base/arena.h>
+#include <base/id.h>
+
+enum { TURN_JOBS_MAX = 2000, TURN_BYTES_MAX = 4 << 20 };
+
+struct now {
+    uint64_t wall_ms; /* Unix time; may step */
+    uint64_t boot_ms; /* since boot; never steps */
+};
+
+struct engine_config {
+    struct store *store; /* borrowed, as are auth and board */
+    struct auth *auth;
+    struct board *board;
+    const char *environment;
+    const uint8_t *hash_key; /* 32 bytes, for new keys */
+    uint64_t lease_ms;       /* silence after which a lease is lost */
+    void (*random)(void *arg, void *p, size_t n);
+    void *random_arg;
+};
+
+struct engine;
+
+enum engine_outcome { ENGINE_WRONG_ENVIRONMENT = 1 };
+
+/* Loads the cache; every lease gets a full fresh window. <0: the store failed. */
+MUST_USE int engine_open(const struct engine_config *config, struct now now,
+                         struct engine **ret_engine);
+struct engine *engine_free(struct engine *e);
+DEFINE_FREEP(engine)
+
+/* Makes an empty store an environment: its name, account "local" (enterprise), classes bundle and task,
+ * the first operator key (credential: APIKEY_TEXT_LEN + 1 bytes, the caller wipes it). One transaction. */
+MUST_USE int engine_init(struct store *s, const char *environment, const uint8_t hash_key[32],
+                         uint64_t wall_ms, char *ret_credential);
+
+/* What the world should hear after a commit. Everything lives in `arena` until effects_reset(). */
+struct effect_reply {
+    struct effect_reply *next;
+    struct reply_to to;
+    Rota__Reply *reply;
+};
+struct effect_job {
+    struct effect_job *next;
+    struct job_id job;
+    uint64_t account;
+    bool has_ended;
+};
+struct effect_object {
+    struct effect_object *next;
+    uint8_t kind; /* Rota__ObjectKind */
+    uint8_t sha256[32];
+    char account_id[ACCOUNT_ID_MAX + 1];
+};
+struct effect_pipe {
+    struct effect_pipe *next;
+    uint32_t pipe;
+};
+struct effects {
+    struct arena *arena;
+    struct effect_reply *replies, **replies_end;
+    struct effect_job *jobs;            /* changed: wake their watchers */
+    struct effect_object *objects_gone; /* nothing refers to them any more: delete */
+    struct effect_pipe *known;          /* pipes that showed a good credential */
+    uint64_t last_seq;                  /* of the event log: wake its watchers when it rose */
+};
+MUST_USE int effects_init(struct effects *fx);
+void effects_reset(struct effects *fx);
+void effects_deinit(struct effects *fx);
+
+/* One turn over `requests` (a list as inbox_take() gives it; stays the caller's). A request whose objects
+ * must first be looked at on disk comes back with wants_vetting set, unanswered and without effect.
+ * <0: the store failed in a way that only a restart heals (exit 74); nothing may be spoken.           */
+MUST_USE int engine_turn(struct engine *e, struct now now, struct inbound *requests,
+                         struct effects *fx);
+
+/* How long the loop may sleep before something falls due; at most `most_ms`. 0: there is work. */
+uint32_t engine_idle_ms(const struct engine *e, struct now now, uint32_t most_ms);
+
+/* Answers every parked poll with nothing, for a clean shutdown. */
+void engine_drain(struct engine *e, struct effects *fx);
+
+/* Debug and tests: 0 when the cache equals what a fresh load of the store gives. */
+MUST_USE int engine_check(struct engine *e);

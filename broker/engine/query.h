@@ -1,0 +1,30 @@
+/* query.h: answers of the read lane, from one snapshot and the board. Reader threads; nothing here waits
+ * for the writer. Each fills `reply` out of `arena`; an E_ code is the refusal, with `text` (arena) when
+ * there is more to say than the catalogue.                                                          */
+#pragma once
+
+#include "engine/auth.h"
+#include "engine/board.h"
+
+#include <base/arena.h>
+
+struct query {
+    struct txn *txn; /* snapshot */
+    struct board *board;
+    struct store *store;
+    struct arena *arena;
+    const struct principal *who;
+    const Rota__Request *request;
+    Rota__Reply *reply;
+    uint64_t wall_ms;
+    const char *environment;
+    const char *text; /* out: what happened, else NULL */
+};
+
+/* status, list, stats, next, worker_list, account_list, app_list, key_list, ping; and watch without its
+ * waiting (watch.c of edge parks).                                                                   */
+enum error_code query_answer(struct query *q);
+
+/* One job as anybody may see it; also for watch. E_JOB_UNKNOWN when absent or not the caller's. */
+enum error_code query_job(struct query *q, const char *job_text, Rota__Job **ret_job,
+                          uint64_t *ret_version);

@@ -1,0 +1,31 @@
+/* keys.h: how a row is found. Each maker fills a small buffer in the caller's hands; the span points
+ * into it. Pure.                                                                                     */
+#pragma once
+
+#include <base/bytes.h>
+#include <base/id.h>
+
+enum { KEY_BYTES_MAX = 160 };
+
+struct key_buf {
+    uint8_t b[KEY_BYTES_MAX];
+};
+
+struct span key_u16(struct key_buf *k, uint16_t v);
+struct span key_u32(struct key_buf *k, uint32_t v);
+struct span key_u64(struct key_buf *k, uint64_t v);
+struct span key_id(struct key_buf *k, struct job_id id);
+struct span key_ready(struct key_buf *k, uint16_t pool, uint64_t account, uint8_t priority,
+                      struct job_id id);
+struct span key_ring(struct key_buf *k, uint16_t pool, uint8_t tier, uint64_t turn);
+struct span key_tally(struct key_buf *k, uint64_t account, uint16_t pool);
+struct span key_due(struct key_buf *k, uint64_t due_ms, struct job_id id);
+struct span key_of_account(struct key_buf *k, uint64_t account, struct job_id id);
+struct span key_of_app(struct key_buf *k, uint64_t account, uint32_t app, struct job_id id);
+struct span key_of_finished(struct key_buf *k, uint64_t finished_ms, struct job_id id);
+struct span key_app(struct key_buf *k, uint64_t account, struct span name);
+struct span key_idem(struct key_buf *k, struct span idempotency_key, uint64_t account);
+struct span key_object(struct key_buf *k, uint8_t kind, uint64_t account, const uint8_t sha256[32]);
+
+/* The parts again, of keys that came from a cursor (the caller knows the table). */
+struct job_id key_tail_id(struct span key);
