@@ -21,6 +21,7 @@ struct rota_client_config {
     const char *environment;
     const char *credential;   /* copied, wiped on free */
     const char *tls_ca_file;  /* tls+tcp: PEM; NULL otherwise */
+    const char *tls_cert_key_file; /* tls+tcp: PEM with our own certificate and key, or NULL */
     uint32_t timeout_ms;      /* of one call, retries included; 0: 60,000 */
     uint32_t retries_max;     /* 0: 5; ROTA_NO_RETRY: none */
 };

@@ -1,7 +1,7 @@
 /* auth.h: who asks, and may they? Any thread.
  *
  * A credential is hashed with the instance's key, looked up once in the key table and kept in a small
- * cache; auth_forget() empties it when a key is made or revoked, before the reply that says so.     */
+ * cache; auth_revoke() overrules the cache after the commit of a revoke, before its reply.           */
 #pragma once
 
 #include "errors.h"
@@ -37,4 +37,5 @@ enum error_code auth_account(struct txn *txn, const struct principal *who, const
 /* May `who` see this account's jobs? (If not, they are answered as absent.) */
 bool auth_sees(const struct principal *who, uint64_t account);
 
-void auth_forget(struct auth *a);
+/* The key is refused from here on, whatever a cache or an older snapshot says. */
+void auth_revoke(struct auth *a, uint32_t key_serial);

@@ -64,6 +64,7 @@ struct board_totals {
     uint64_t turns;
     uint64_t last_seq;   /* of the event log */
     uint64_t broker_ms;  /* broker time of the last turn */
+    uint64_t boot_ms;    /* boot time of the last turn: lets readers know the broker time of now */
 };
 
 struct board;

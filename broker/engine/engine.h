@@ -31,6 +31,7 @@ struct engine_config {
     uint64_t lease_ms;       /* silence after which a lease is lost */
     void (*random)(void *arg, void *p, size_t n);
     void *random_arg;
+    bool checks_aborts; /* after each abort compare the cache with a fresh load (tests, debug) */
 };
 
 struct engine;

@@ -16,14 +16,20 @@ struct query {
     const struct principal *who;
     const Rota__Request *request;
     Rota__Reply *reply;
-    uint64_t wall_ms;
+    uint64_t wall_ms, boot_ms; /* now */
+    uint64_t started_boot_ms;  /* when the broker began to serve */
     const char *environment;
-    const char *text; /* out: what happened, else NULL */
+    const char *text;   /* out: what happened, else NULL */
+    bool is_short;      /* out: the arena could not hold the answer */
 };
 
 /* status, list, stats, next, worker_list, account_list, app_list, key_list, ping; and watch without its
  * waiting (watch.c of edge parks).                                                                   */
 enum error_code query_answer(struct query *q);
+
+/* Has a watch something to say, or may it be parked until something changes? After query_answer() of a
+ * watch. *ret_from is where the event log must be read on.                                          */
+bool query_watch_is_news(const struct query *q, uint64_t *ret_from);
 
 /* One job as anybody may see it; also for watch. E_JOB_UNKNOWN when absent or not the caller's. */
 enum error_code query_job(struct query *q, const char *job_text, Rota__Job **ret_job,

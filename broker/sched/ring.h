@@ -30,6 +30,8 @@ static inline bool ring_has(const struct ring_node *n)
 /* `turn` is above every turn in the ring; the node is in none. */
 void ring_enter(struct ring *r, struct ring_node *n, uint64_t turn, struct undo *u);
 void ring_leave(struct ring *r, struct ring_node *n, struct undo *u);
+/* `n`, which is in no ring, takes the place and the turn of `old`, which leaves. */
+void ring_replace(struct ring *r, struct ring_node *old, struct ring_node *n, struct undo *u);
 
 /* Do the links fit and the turns rise? For asserts and tests. */
 bool ring_is_sound(const struct ring *r);

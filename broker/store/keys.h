@@ -1,5 +1,5 @@
-/* keys.h: how a row is found. Each maker fills a small buffer in the caller's hands; the span points
- * into it. Pure.                                                                                     */
+/* keys.h: how a row is found. Each maker fills a small buffer in the caller's hands; the span
+ * points into it. Pure. */
 #pragma once
 
 #include <base/bytes.h>

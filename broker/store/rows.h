@@ -1,6 +1,6 @@
-/* rows.h: what stands in each table. A row's fields and their order: rows.c. Keys: keys.h. Strings are
- * spans, borrowed from the database on reading. Times: `_ms` is Unix time, `_bt_ms` broker time (boot time
- * plus an offset kept in meta: never steps back).                                                    */
+/* rows.h: what stands in each table. A row's fields and their order: rows.c. Keys: keys.h. Strings
+ * are spans, borrowed from the database on reading. Times: `_ms` is Unix time, `_bt_ms` broker time
+ * (boot time plus an offset kept in meta: never steps back). */
 #pragma once
 
 #include "store/codec.h"
@@ -10,17 +10,18 @@
 /* The immutable job, appended at publish. */
 struct job_row {
     uint64_t account;
-    uint32_t app;       /* number of the app in its account; 0: none */
+    uint32_t app; /* number of the app in its account; 0: none */
     uint16_t pool;
-    uint8_t platform;   /* enum platform */
-    uint8_t priority;   /* 1 first .. 9 */
-    uint8_t tier;       /* at publish */
+    uint8_t platform; /* enum platform */
+    uint8_t priority; /* 1 first .. 9 */
+    uint8_t tier;     /* at publish */
     uint8_t attempts_max;
-    uint32_t key_slot;  /* of the key file, for sealed sources; 0: none */
+    uint32_t key_slot; /* of the key file, for sealed sources; 0: none */
     uint64_t timeout_ms;
     uint64_t published_ms;
     uint64_t source_bytes;
-    struct span account_id, app_name, class, source, spec, principal, client_address, idempotency_key;
+    struct span account_id, app_name, class, source, spec, principal, client_address,
+        idempotency_key;
 };
 extern const struct row_type job_row_type;
 
@@ -53,7 +54,7 @@ extern const struct row_type ready_row_type, delayed_row_type, waits_on_row_type
 
 struct lease_row {
     uint32_t epoch;
-    uint64_t token; /* = dispatch number of the pool */
+    uint64_t token;      /* = dispatch number of the pool */
     struct job_id nonce; /* 16 bytes of the worker's */
     uint64_t account;
     uint16_t pool;

@@ -1,10 +1,10 @@
 /* store.h: the contract of the store: ordered tables, one writer, many snapshots.
  *
  * The engine knows only this header. Outcomes are above 0, faults below (-EIO: the process must end
- * with 74 and reopen; -ENOMEM). One write transaction at a time, on the turn's thread; snapshots on any
- * thread, short. Bytes that come back are borrowed from the database: until the transaction ends, and
- * in a write transaction only until its next put or delete. Every write of a transaction passes one
- * function, store_write() in store.c, where a collector can see it.                                 */
+ * with 74 and reopen; -ENOMEM). One write transaction at a time, on the turn's thread; snapshots on
+ * any thread, short. Bytes that come back are borrowed from the database: until the transaction
+ * ends, and in a write transaction only until its next put or delete. Every write of a transaction
+ * passes one function, store_write() in txn.c, where a collector can see it. */
 #pragma once
 
 #include <base/auto.h>
@@ -16,11 +16,11 @@
 enum store_outcome {
     STORE_MISSING = 1,
     STORE_EXISTS,
-    STORE_FULL,      /* no room: abort; finish and cancel may still fit */
-    STORE_UNKNOWN,   /* a commit that may or may not have happened (mirror) */
-    STORE_FENCED,    /* another broker leads now */
-    STORE_BUSY,      /* open: another process holds the database */
-    STORE_FORMAT,    /* open: not our database, or of a newer format */
+    STORE_FULL,    /* no room: abort; finish and cancel may still fit */
+    STORE_UNKNOWN, /* a commit that may or may not have happened (mirror) */
+    STORE_FENCED,  /* another broker leads now */
+    STORE_BUSY,    /* open: another process holds the database */
+    STORE_FORMAT,  /* open: not our database, or of a newer format */
 };
 
 enum table {
@@ -36,9 +36,9 @@ struct store;
 struct txn;
 
 struct store_config {
-    const char *dir;        /* holds data.mdb; made by the caller, 0700 */
-    uint64_t map_bytes;     /* size of the map, sparse; 0: 1 TiB */
-    uint64_t quota_bytes;   /* pages in use above this: STORE_FULL for reserve-less turns; 0: none */
+    const char *dir;      /* holds data.mdb; made by the caller, 0700 */
+    uint64_t map_bytes;   /* size of the map, sparse; 0: 1 TiB */
+    uint64_t quota_bytes; /* pages in use above this: STORE_FULL for reserve-less turns; 0: none */
     uint64_t reserve_bytes; /* kept free on the disk and under the quota for finish and cancel */
     bool create;            /* make the database when it is absent */
 };
@@ -48,11 +48,12 @@ MUST_USE int store_open(const struct store_config *config, struct store **ret_st
 struct store *store_free(struct store *s);
 DEFINE_FREEP(store)
 
-/* May a publish still be accepted? STORE_FULL above the high-water mark (quota or disk, less the reserve).
- * Cheap: looks at the disk at most every 100 ms.                                                     */
+/* May a publish still be accepted? STORE_FULL above the high-water mark (quota or disk, less the
+ * reserve). Cheap: looks at the disk at most every 100 ms. */
 MUST_USE int store_has_room(struct store *s);
 
-/* Once between turns: frees readers of dead processes (every 10 s), writes zeros ahead of the file's end. */
+/* Once between turns: frees readers of dead processes (every 10 s), writes zeros ahead of the
+ * file's end. */
 void store_tend(struct store *s, uint64_t now_ms);
 
 struct store_usage {
@@ -68,7 +69,8 @@ MUST_USE int store_commit(struct txn **txn);
 struct txn *txn_free(struct txn *txn); /* aborts */
 DEFINE_FREEP(txn)
 
-/* Sees each write of each write transaction, in order; value.p NULL: deleted. For mirrors and tests. */
+/* Sees each write of each write transaction, in order; value.p NULL: deleted. For mirrors and
+ * tests. */
 typedef void store_collector(void *arg, enum table t, struct span key, struct span value);
 void store_collect(struct store *s, store_collector *collector, void *arg);
 
@@ -82,8 +84,8 @@ MUST_USE int txn_reserve(struct txn *txn, enum table t, struct span key, size_t 
 MUST_USE int txn_del(struct txn *txn, enum table t, struct span key);
 MUST_USE int txn_count(struct txn *txn, enum table t, uint64_t *ret_rows);
 
-/* A place in one table. All moves: 0 or STORE_MISSING (no such row). In a write transaction a cursor
- * must be closed before the commit. */
+/* A place in one table. All moves: 0 or STORE_MISSING (no such row). In a write transaction a
+ * cursor must be closed before the commit. */
 struct cursor;
 MUST_USE int cursor_open(struct txn *txn, enum table t, struct cursor **ret_cursor);
 struct cursor *cursor_free(struct cursor *c);

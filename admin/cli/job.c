@@ -1,0 +1,148 @@
+/* job.c: the page of `rota status` is a list of rows that leave themselves out when there is nothing to say. */
+#include "job.h"
+
+#include "pbjson.h"
+#include "text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BAR_COLUMNS = 24 };
+
+bool job_is_over(const Rota__Job *job)
+{
+    return job->state >= ROTA__STATE__SUCCEEDED;
+}
+
+const char *job_state_word(const Rota__Job *job, char word[32])
+{
+    return pb_word(&rota__state__descriptor, (int)job->state, word);
+}
+
+enum style job_style(const Rota__Job *job)
+{
+    if (job->state == ROTA__STATE__SUCCEEDED)
+        return STYLE_GOOD;
+    if (job_is_over(job))
+        return STYLE_BAD;
+    return job->state == ROTA__STATE__LEASED ? STYLE_WARN : STYLE_PLAIN;
+}
+
+char *job_line(const Rota__Job *job)
+{
+    char bar[3 * BAR_COLUMNS + 1], word[32];
+    char *message = text_clean(job->message), *phase = text_clean(job->phase);
+    char *line;
+    job_state_word(job, word);
+    if (job->state == ROTA__STATE__LEASED)
+        line = x_printf("%s  %s %3u%%  %s%s%s%s", job->job, term_bar(job->percent, BAR_COLUMNS, bar),
+                        job->percent, job->cancelling ? "cancelling" : phase, *message ? ": " : "",
+                        message, "");
+    else
+        line = x_printf("%s  %s%s%s", job->job, word, *job->reason ? ", " : "", job->reason);
+    free(message);
+    free(phase);
+    return line;
+}
+
+/* One row of the page; left out when the text is empty. */
+__attribute__((format(printf, 2, 3))) static void row(const char *name, const char *format, ...)
+{
+    va_list args;
+    char *text = NULL;
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        text = x_must(NULL);
+    va_end(args);
+    if (*text) {
+        char *clean = text_clean(text);
+        printf("  %s%-11s%s %s\n", term_on(STYLE_DIM), name, term_off(STYLE_DIM), clean);
+        free(clean);
+    }
+    free(text);
+}
+
+static void time_row(const char *name, uint64_t unix_ms)
+{
+    char text[TEXT_SHORT_LEN + 1];
+    if (unix_ms)
+        row(name, "%s", text_time(unix_ms, text));
+}
+
+static void phases_print(const Rota__Job *job)
+{
+    char took[TEXT_SHORT_LEN + 1];
+    for (size_t i = 0; i < job->n_phase_time; i++)
+        row(i ? "" : "phases", "%-10s %s", job->phase_time[i]->phase,
+            text_duration(job->phase_time[i]->ms, took));
+}
+
+static void artifacts_print(const Rota__Job *job)
+{
+    char size[TEXT_SHORT_LEN + 1], word[PB_WORD_LEN + 1];
+    for (size_t i = 0; i < job->n_artifact; i++) {
+        const Rota__Artifact *a = job->artifact[i];
+        row(i ? "" : "artifacts", "%-9s %9s  %s",
+            pb_word(&rota__object_kind__descriptor, (int)a->kind, word), text_bytes(a->size, size),
+            a->name);
+    }
+}
+
+static void running_print(const Rota__Job *job)
+{
+    char bar[3 * BAR_COLUMNS + 1];
+    if (job->state == ROTA__STATE__LEASED)
+        row("progress", "%s %u%%  %s  %s", term_bar(job->percent, BAR_COLUMNS, bar), job->percent,
+            job->phase, job->message);
+    row("worker", "%s", job->worker);
+}
+
+static void error_print(const Rota__Job *job)
+{
+    if (!job->error)
+        return;
+    row("error", "%s (%s)", job->error->text, job->error->name);
+    row("what to do", "%s", job->error->hint);
+}
+
+void job_print(const Rota__Job *job)
+{
+    char word[32], tier[PB_WORD_LEN + 1];
+    printf("%s%s%s  %s%s%s%s\n", term_on(STYLE_HEAD), job->job, term_off(STYLE_HEAD),
+           term_on(job_style(job)), job_state_word(job, word), term_off(job_style(job)),
+           job->cancelling ? ", being cancelled" : "");
+    row("reason", "%s", job->reason);
+    row("app", "%s %s", job->app, job->platform);
+    row("account", "%s, tier %s", job->account,
+        pb_word(&rota__tier__descriptor, (int)job->tier, tier));
+    row("class", "%s, pool %s, priority %u", job->class_, job->pool, job->priority);
+    row("attempt", "%u of %u", job->attempt, job->attempts_max);
+    running_print(job);
+    time_row("published", job->published_ms);
+    time_row("due", job->due_ms);
+    time_row("started", job->started_ms);
+    time_row("finished", job->finished_ms);
+    phases_print(job);
+    artifacts_print(job);
+    error_print(job);
+}
+
+int job_end(const Rota__Job *job)
+{
+    char took[TEXT_SHORT_LEN + 1], word[32];
+    bool ran = job->started_ms && job->finished_ms >= job->started_ms;
+    if (job->state == ROTA__STATE__SUCCEEDED) {
+        fprintf(stderr, "%s succeeded in %s\n", job->job,
+                text_duration(ran ? job->finished_ms - job->started_ms : 0, took));
+        return EXIT_OK;
+    }
+    job_state_word(job, word);
+    const Rota__Error *e = job->error;
+    char *text = e && *e->text ? x_printf("%s %s: %s", job->job, word, e->text)
+                               : x_printf("%s %s%s%s", job->job, word, *job->reason ? ": " : "",
+                                          job->reason);
+    cli_say(e && *e->name ? e->name : "JOB_FAILED", e ? e->hint : "`rota logs JOB` shows more", text);
+    free(text);
+    return EXIT_JOB_FAILED;
+}

@@ -1,0 +1,167 @@
+/* publish.c: `rota publish`: source into the store, then one durable, idempotent publish; with --wait until the
+ * job is over.
+ *
+ * Standard output carries the job's id (or JSON) alone, so that scripts can take it; progress and counts go to
+ * standard error.                                                                                   */
+#include "commands.h"
+#include "follow.h"
+#include "job.h"
+#include "pbjson.h"
+#include "source.h"
+#include "text.h"
+
+#include <base/clock.h>
+#include <stdio.h>
+#include <string.h>
+
+struct publish_settings {
+    struct common common;
+    const char *app, *platform, *source, *class, *account, *spec, *idempotency_key;
+    uint64_t timeout_ms, priority;
+    bool wait;
+};
+
+static const struct option_row rows[] = {
+    OPTION_STR(struct publish_settings, app, "app", "APP", NULL, "which app"),
+    OPTION_STR(struct publish_settings, platform, "platform", "PLATFORM", NULL, "android or ios"),
+    OPTION_STR(struct publish_settings, source, "source", "SOURCE", NULL,
+               "dir:PATH (packed here) or upload:FILE (a tar.gz or tar.zst)"),
+    OPTION_STR(struct publish_settings, class, "class", "CLASS", NULL,
+               "kind of job: bundle (without), task, or a worker's own"),
+    OPTION_STR(struct publish_settings, account, "account", "ID", NULL,
+               "for this account (the key's own; for an operator local)"),
+    OPTION_STR(struct publish_settings, spec, "spec", "JSON", NULL,
+               "a JSON object for the runner"),
+    OPTION_U64(struct publish_settings, timeout_ms, "timeout-ms", "MS", 0, 0, 604800000,
+               "cut the job after so long; may only shorten the tier's time (0: the tier's)"),
+    OPTION_U64(struct publish_settings, priority, "priority", "N", 5, 1, 9,
+               "1 goes first, 9 last, among the account's own jobs"),
+    OPTION_STR(struct publish_settings, idempotency_key, "idempotency-key", "KEY", NULL,
+               "the same key and job again give the first job's id"),
+    OPTION_FLAG(struct publish_settings, wait, "wait",
+                "stay until the job is over; --timeout then bounds the whole wait"),
+};
+
+static int spec_check(const char *spec)
+{
+    json_error_t error;
+    json_t *object = json_loads(spec, JSON_REJECT_DUPLICATES, &error);
+    bool is_object = json_is_object(object);
+    json_decref(object);
+    if (is_object)
+        return 0;
+    return cli_error(E_SPEC_INVALID, "--spec is no JSON object: %s",
+                     *error.text ? error.text : "it is another kind of value");
+}
+
+/* What can be refused without asking the broker. */
+static int settings_check(const struct cli *cli)
+{
+    const struct publish_settings *s = cli->settings;
+    bool is_bundle = !s->class || !*s->class || !strcmp(s->class, "bundle");
+    if (!s->app || !*s->app)
+        return cli_error(E_FIELD_MISSING, "--app is not given");
+    if (is_bundle && (!s->platform || !*s->platform))
+        return cli_error(E_FIELD_MISSING, "--platform is not given: android or ios");
+    if (is_bundle && (!s->source || !*s->source))
+        return cli_error(E_SOURCE_NEEDED, "--source is not given: dir:PATH or upload:FILE");
+    return s->spec ? spec_check(s->spec) : 0;
+}
+
+static char *text_or_empty(const char *text)
+{
+    return (char *)(text ? text : "");
+}
+
+static void op_fill(const struct publish_settings *s, Rota__Publish *op)
+{
+    op->account = text_or_empty(s->account);
+    op->app = text_or_empty(s->app);
+    op->platform = text_or_empty(s->platform);
+    op->class_ = text_or_empty(s->class);
+    op->priority = (uint32_t)s->priority;
+    op->timeout_ms = s->timeout_ms;
+    op->idempotency_key = text_or_empty(s->idempotency_key);
+    if (s->spec)
+        op->spec = (ProtobufCBinaryData){strlen(s->spec), (uint8_t *)s->spec};
+}
+
+static int publish_once(struct cli *cli, Rota__Reply **ret_reply)
+{
+    const struct publish_settings *s = cli->settings;
+    char source[SOURCE_TEXT_LEN + 1] = "", key[27];
+    Rota__Publish op = ROTA__PUBLISH__INIT;
+    op_fill(s, &op);
+    if (s->source && *s->source) {
+        int code = source_upload(cli, s->source, s->account, source);
+        if (code)
+            return code;
+        op.source = source;
+    }
+    if (!*op.idempotency_key) {
+        rota_idempotency_key(key);
+        op.idempotency_key = key;
+    }
+    CLI_REQUEST(request, PUBLISH, publish, &op);
+    return cli_call(cli, &request, ret_reply);
+}
+
+static int show_progress(void *arg, const Rota__Job *job)
+{
+    (void)arg;
+    AUTO_FREE char *line = job_line(job);
+    term_live(stderr, line);
+    return 0;
+}
+
+static int publish_wait(struct cli *cli, const char *job, uint64_t deadline_boot_ms)
+{
+    AUTO_REPLY reply = NULL;
+    struct follow f = {
+        .job = job, .deadline_boot_ms = deadline_boot_ms, .changed = show_progress};
+    int code = follow_job(cli, &f, &reply);
+    term_live_end(stderr);
+    if (code)
+        return code;
+    const Rota__Job *last = reply->watch->job;
+    if (cli->common->json)
+        cli_print_line(pb_json(&last->base));
+    return job_end(last);
+}
+
+static int publish_run(struct cli *cli)
+{
+    const struct publish_settings *s = cli->settings;
+    uint64_t deadline_boot_ms = cli->timeout_ms ? clock_boot_ms() + cli->timeout_ms : 0;
+    AUTO_REPLY reply = NULL;
+    term_guard(NULL);
+    int code = settings_check(cli);
+    if (!code)
+        code = publish_once(cli, &reply);
+    if (code)
+        return code;
+    const Rota__PublishResult *result = reply->publish;
+    if (!cli->common->json)
+        puts(result->job);
+    else if (!s->wait)
+        return cli_print_message(&result->base);
+    fflush(stdout);
+    if (result->replayed)
+        fprintf(stderr, "the idempotency key is known: this is the earlier job\n");
+    return s->wait ? publish_wait(cli, result->job, deadline_boot_ms) : EXIT_OK;
+}
+
+const struct command command_publish = {
+    .name = "publish",
+    .args = "--app APP --platform PLATFORM --source SOURCE [--wait]",
+    .about = "publishes a job and prints its id",
+    .details =
+        "dir: packs a folder without .git, node_modules, .npmrc, .env*, ios/Pods and build outputs, follows no "
+        "links, and prints how much it packed. With --wait the exit code is 0 when the job succeeded, 1 for any "
+        "other end and 124 when --timeout ran out first; with --wait --json the job is printed once, at its end.",
+    .rows = rows,
+    .n_rows = ARRAY_LEN(rows),
+    .settings_bytes = sizeof(struct publish_settings),
+    .needs = NEEDS_BROKER | NEEDS_KEY | PRINTS_JSON,
+    .run = publish_run,
+};

@@ -1,0 +1,100 @@
+/* stats.c: `rota stats`: depths by tier, pools, workers, the store. */
+#include "commands.h"
+#include "pbjson.h"
+#include "table.h"
+#include "text.h"
+#include "worker.h"
+
+#include <base/clock.h>
+#include <stdio.h>
+
+static void count_cell(struct table *t, uint64_t n)
+{
+    char text[TEXT_SHORT_LEN + 1];
+    table_cell(t, n ? STYLE_PLAIN : STYLE_DIM, "%s", text_count(n, text));
+}
+
+static void tiers_print(const Rota__StatsResult *stats)
+{
+    char word[PB_WORD_LEN + 1], text[TEXT_SHORT_LEN + 1];
+    AUTO(table) t = table_new("TIER READY> DELAYED> HELD> LEASED> OLDEST> ACCOUNTS> AT-CAP>");
+    for (size_t i = 0; i < stats->n_tier; i++) {
+        const Rota__TierStats *tier = stats->tier[i];
+        table_cell(t, STYLE_HEAD, "%s", pb_word(&rota__tier__descriptor, (int)tier->tier, word));
+        count_cell(t, tier->ready);
+        count_cell(t, tier->delayed);
+        count_cell(t, tier->held);
+        count_cell(t, tier->leased);
+        table_cell(t, STYLE_PLAIN, "%s",
+                   tier->oldest_ms ? text_duration(tier->oldest_ms, text) : "-");
+        count_cell(t, tier->accounts);
+        count_cell(t, tier->at_cap);
+    }
+    table_print(t);
+}
+
+static void pools_print(const Rota__StatsResult *stats)
+{
+    char text[TEXT_SHORT_LEN + 1];
+    AUTO(table) t = table_new("POOL READY> LEASED> WAITING> LAST-TURN SINCE> DISPATCHED> HEAT");
+    for (size_t i = 0; i < stats->n_pool; i++) {
+        const Rota__PoolStats *pool = stats->pool[i];
+        table_cell(t, STYLE_HEAD, "%s", pool->pool);
+        count_cell(t, pool->ready);
+        count_cell(t, pool->leased);
+        count_cell(t, pool->waiting_workers);
+        table_cell(t, STYLE_PLAIN, "P%u", pool->c);
+        table_cell(t, STYLE_PLAIN, "%u", pool->n);
+        count_cell(t, pool->number);
+        if (pool->heat_slots)
+            table_cell(t, STYLE_WARN, "%u slots until %s", pool->heat_slots,
+                       text_time(pool->heat_until_ms, text));
+        else
+            table_cell(t, STYLE_DIM, "off");
+    }
+    table_print(t);
+}
+
+static void totals_print(const Rota__StatsResult *stats)
+{
+    char jobs[TEXT_SHORT_LEN + 1], events[TEXT_SHORT_LEN + 1], up[TEXT_SHORT_LEN + 1];
+    char used[TEXT_SHORT_LEN + 1], most[TEXT_SHORT_LEN + 1];
+    printf("%srotad %s, %s: %s live jobs, %s events, %s of %s used, up %s%s\n", term_on(STYLE_DIM),
+           stats->version, stats->environment, text_count(stats->jobs, jobs),
+           text_count(stats->events, events), text_bytes(stats->map_bytes, used),
+           text_bytes(stats->map_bytes_max, most), text_duration(stats->uptime_ms, up),
+           term_off(STYLE_DIM));
+}
+
+static int stats_run(struct cli *cli)
+{
+    Rota__Stats op = ROTA__STATS__INIT;
+    CLI_REQUEST(request, STATS, stats, &op);
+    AUTO_REPLY reply = NULL;
+    int code = cli_call(cli, &request, &reply);
+    if (code)
+        return code;
+    if (cli->common->json) {
+        json_t *document = pb_json(&reply->stats->base);
+        json_object_set_new(document, "as_of_ms", json_integer((json_int_t)reply->as_of_ms));
+        return cli_print(document);
+    }
+    tiers_print(reply->stats);
+    putchar('\n');
+    pools_print(reply->stats);
+    putchar('\n');
+    workers_print(reply->stats->worker, reply->stats->n_worker);
+    putchar('\n');
+    totals_print(reply->stats);
+    return EXIT_OK;
+}
+
+const struct command command_stats = {
+    .name = "stats",
+    .args = "",
+    .about = "shows how deep the queue is, by tier, pool and worker",
+    .details = "OLDEST is the greatest age of any account's head job. LAST-TURN and SINCE are the rotation: "
+               "which lower tier had the last turn, and how many dispatches came after it.",
+    .needs = NEEDS_BROKER | NEEDS_KEY | PRINTS_JSON,
+    .run = stats_run,
+};

@@ -1,0 +1,23 @@
+/* tiername.c: four words in the order of the enum. */
+#include "tiername.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const char *const names[][2] = {
+    {"enterprise", "P0"}, {"pro", "P1"}, {"starter", "P2"}, {"free", "P3"}};
+
+enum { TIER_COUNT = sizeof names / sizeof *names };
+
+int tier_by_name(const char *name)
+{
+    for (int t = 0; t < TIER_COUNT; t++)
+        if (!strcmp(name, names[t][0]) || !strcmp(name, names[t][1]))
+            return t;
+    return -1;
+}
+
+const char *tier_name(Rota__Tier tier)
+{
+    return (unsigned)tier < TIER_COUNT ? names[tier][0] : "";
+}

@@ -1,0 +1,227 @@
+/* incoming.c: uploads, from the invitation to the checked object.
+ *
+ * An invitation is a folder incoming/PREFIX-TOKEN: PREFIX is a hash of what is expected, so that
+ * the upload is found again after a restart without a table of its own; TOKEN is random, so that
+ * nobody else can name the place. An object is checked through one open descriptor. A file of our
+ * own user is then renamed; a file of another user is copied first and the copy is checked, because
+ * its owner could still write to it. The object and its folder are on the disk before anybody hears
+ * that it is there.     */
+#include "edge/artifacts_impl.h"
+#include "sign.h"
+
+#include <base/file.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { PREFIX_LEN = 16, TOKEN_BYTES = 16, COPY_BYTES = 64 << 10 };
+
+static void incoming_prefix(const struct artifact_id *id, char prefix[PREFIX_LEN + 1])
+{
+    char name[OBJECT_NAME_MAX];
+    uint8_t hash[crypto_generichash_BYTES];
+    artifact_name(id, name);
+    crypto_generichash(hash, sizeof hash, (const uint8_t *)name, strlen(name), NULL, 0);
+    sodium_bin2hex(prefix, PREFIX_LEN + 1, hash, PREFIX_LEN / 2);
+}
+
+int artifacts_invite(struct artifacts *a, const struct artifact_id *id, char url[ARTIFACT_URL_MAX])
+{
+    char name[INCOMING_NAME_MAX + 16], prefix[PREFIX_LEN + 1], hex[2 * TOKEN_BYTES + 1];
+    uint8_t token[TOKEN_BYTES];
+    if (atomic_load(&a->incoming_n) >= INCOMING_MAX)
+        return ARTIFACTS_TOO_MANY;
+    randombytes_buf(token, sizeof token);
+    sodium_bin2hex(hex, sizeof hex, token, sizeof token);
+    incoming_prefix(id, prefix);
+    int n = snprintf(name, sizeof name, "incoming/%s-%s", prefix, hex);
+    if (mkdirat(a->root_fd, name, 0770) < 0 || fchmodat(a->root_fd, name, 0770, 0) < 0)
+        return err_raise(-errno);
+    atomic_fetch_add(&a->incoming_n, 1);
+    snprintf(name + n, sizeof name - (size_t)n, "/object");
+    artifact_file_url(a, name, url);
+    return 0;
+}
+
+/* Removes an invitation and whatever a writer left in it. */
+static void incoming_drop(struct artifacts *a, const char *dir)
+{
+    char path[INCOMING_NAME_MAX + 300];
+    snprintf(path, sizeof path, "incoming/%s", dir);
+    int fd = openat(a->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d && fd >= 0)
+        close(fd);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
+    if (unlinkat(a->root_fd, path, AT_REMOVEDIR) == 0 && atomic_load(&a->incoming_n) > 0)
+        atomic_fetch_sub(&a->incoming_n, 1);
+}
+
+/* Is the open file what was announced? */
+static int file_check(int fd, const struct artifact_id *id, const struct artifact_check *check,
+                      uint64_t *ret_size)
+{
+    uint8_t sha256[32], blake2b[32];
+    uint64_t size;
+    int r = hash_file(fd, sha256, blake2b, &size);
+    if (r < 0)
+        return err_pass(r);
+    if (memcmp(sha256, id->sha256, sizeof sha256) != 0)
+        return ARTIFACTS_MISMATCH;
+    if (check->blake2b && memcmp(blake2b, check->blake2b, sizeof blake2b) != 0)
+        return ARTIFACTS_MISMATCH;
+    *ret_size = size;
+    return 0;
+}
+
+/* Cheap questions before the file is read. */
+static int stat_check(int fd, const struct artifact_check *check, struct stat *ret_st)
+{
+    if (fstat(fd, ret_st) < 0)
+        return err_raise(-errno);
+    uint64_t size = (uint64_t)ret_st->st_size;
+    if (!S_ISREG(ret_st->st_mode) || size > check->size_max)
+        return ARTIFACTS_MISMATCH;
+    return check->size != UINT64_MAX && size != check->size ? ARTIFACTS_MISMATCH : 0;
+}
+
+static int file_copy(int from, int to)
+{
+    AUTO_FREE uint8_t *buf = malloc(COPY_BYTES);
+    size_t got = COPY_BYTES;
+    if (!buf)
+        return err_raise(-ENOMEM);
+    if (lseek(from, 0, SEEK_SET) < 0)
+        return err_raise(-errno);
+    for (int r; got == COPY_BYTES;) {
+        r = read_all(from, buf, COPY_BYTES, &got);
+        if (r == 0)
+            r = write_all(to, buf, got);
+        if (r < 0)
+            return err_pass(r);
+    }
+    return 0;
+}
+
+/* Gives the checked file its name. `path` is the upload, `name` the object, both relative to the
+ * root. */
+static int file_rename(struct artifacts *a, const struct artifact_id *id, int fd, const char *path)
+{
+    char name[OBJECT_NAME_MAX];
+    artifact_name(id, name);
+    if (fchmod(fd, 0600) < 0 || fsync(fd) < 0)
+        return err_raise(-errno);
+    int r = artifact_folders(a, id);
+    if (r < 0)
+        return err_pass(r);
+    if (renameat(a->root_fd, path, a->root_fd, name) < 0)
+        return err_raise(-errno);
+    *strrchr(name, '/') = '\0';
+    return artifact_sync(a, name);
+}
+
+/* A file that another user owns: the broker's own copy is what gets checked and named. */
+static int foreign_take(struct artifacts *a, const struct artifact_id *id,
+                        const struct artifact_check *check, const char *dir, int from,
+                        uint64_t *ret_size)
+{
+    char path[INCOMING_NAME_MAX + 300];
+    snprintf(path, sizeof path, "incoming/%s/.copy", dir);
+    unlinkat(a->root_fd, path, 0);
+    AUTO_FD to = openat(a->root_fd, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (to < 0)
+        return err_raise(-errno);
+    int r = file_copy(from, to);
+    if (r == 0)
+        r = file_check(to, id, check, ret_size);
+    return r ? r : file_rename(a, id, to, path);
+}
+
+/* Tries one invitation. */
+static int incoming_try(struct artifacts *a, const struct artifact_id *id,
+                        const struct artifact_check *check, const char *dir, uint64_t *ret_size)
+{
+    char path[INCOMING_NAME_MAX + 300];
+    struct stat st;
+    snprintf(path, sizeof path, "incoming/%s/object", dir);
+    AUTO_FD fd = openat(a->root_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? ARTIFACTS_MISSING
+                               : (errno == ELOOP ? ARTIFACTS_MISMATCH : err_raise(-errno));
+    int r = stat_check(fd, check, &st);
+    if (r)
+        return r;
+    if (st.st_uid != geteuid() || st.st_nlink != 1)
+        return foreign_take(a, id, check, dir, fd, ret_size);
+    r = file_check(fd, id, check, ret_size);
+    return r ? r : file_rename(a, id, fd, path);
+}
+
+static int incoming_dir(struct artifacts *a, DIR **ret_dir)
+{
+    int fd = openat(a->root_fd, "incoming", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_raise(-errno);
+    DIR *d = fdopendir(fd);
+    if (!d) {
+        close(fd);
+        return err_raise(-ENOMEM);
+    }
+    *ret_dir = d;
+    return 0;
+}
+
+int artifacts_take(struct artifacts *a, const struct artifact_id *id,
+                   const struct artifact_check *check, uint64_t *ret_size)
+{
+    char prefix[PREFIX_LEN + 1];
+    DIR *d = NULL;
+    int result = ARTIFACTS_MISSING;
+    int r = incoming_dir(a, &d);
+    if (r < 0)
+        return err_pass(r);
+    incoming_prefix(id, prefix);
+    for (struct dirent *e; result != 0 && (e = readdir(d));) {
+        if (strncmp(e->d_name, prefix, PREFIX_LEN) != 0)
+            continue;
+        r = incoming_try(a, id, check, e->d_name, ret_size);
+        if (r < 0 && result > 0)
+            result = r;
+        if (r == 0 || r == ARTIFACTS_MISMATCH) {
+            result = r;
+            incoming_drop(a, e->d_name);
+        }
+    }
+    closedir(d);
+    return result < 0 ? err_pass(result) : result;
+}
+
+int artifacts_sweep_incoming(struct artifacts *a, uint64_t now_ms)
+{
+    DIR *d = NULL;
+    unsigned n = 0;
+    int r = incoming_dir(a, &d);
+    if (r < 0)
+        return err_pass(r);
+    for (struct dirent *e; (e = readdir(d));) {
+        struct stat st;
+        if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        uint64_t at_ms = (uint64_t)st.st_mtim.tv_sec * 1000;
+        if (at_ms + INCOMING_AGE_MS_MAX < now_ms)
+            incoming_drop(a, e->d_name);
+        else
+            n++;
+    }
+    closedir(d);
+    atomic_store(&a->incoming_n, n);
+    return 0;
+}

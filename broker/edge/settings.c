@@ -1,0 +1,104 @@
+/* settings.c: the two option tables of rotad. Every setting has one row here; --help, the manual
+ * and the checks of range come from it. */
+#include "edge/settings.h"
+
+#include <base/auto.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define S(kind, member, ...) OPTION_##kind(struct settings, member, __VA_ARGS__)
+#define I(kind, member, ...) OPTION_##kind(struct init_settings, member, __VA_ARGS__)
+
+static const struct option_row serve_rows[] = {
+    S(STR, data, "data", "DIR", NULL, "folder of the environment, made by rotad init"),
+    S(LIST, listen, "listen", "URL",
+      "ipc:///PATH, tcp://ADDR:PORT or tls+tcp://ADDR:PORT; may be repeated"),
+    S(STR, config, "config", "FILE", NULL, "settings from a file; flags and environment win"),
+    S(U64, ready_fd, "ready-fd", "N", READY_FD_NONE, 0, READY_FD_NONE,
+      "write a line \"ready\" to this descriptor once every listener answers"),
+    S(U64, lease_ms, "lease-ms", "MS", 30000, 1000, 1800000, "silence after which a lease is lost"),
+    S(STR, tls_cert, "tls-cert", "FILE", NULL, "certificate of tls+tcp listeners (PEM)"),
+    S(STR, tls_key, "tls-key", "FILE", NULL, "private key of tls+tcp listeners (PEM)"),
+    S(STR, tls_client_ca, "tls-client-ca", "FILE", NULL,
+      "ask clients for a certificate signed by this authority"),
+    S(FLAG, allow_plain_tcp, "allow-plain-tcp",
+      "let tcp:// listen on other addresses than loopback: keys travel in the clear"),
+    S(U64, map_bytes, "map-bytes", "BYTES", 1ull << 40, 1 << 20, 1ull << 46,
+      "address space of the database; the file grows only as needed"),
+    S(U64, quota_bytes, "quota-bytes", "BYTES", 0, 0, 1ull << 46,
+      "refuse publishes when the database uses more; 0: what the disk holds"),
+    S(STR, artifacts, "artifacts", "DIR", NULL, "folder of sources and bundles (DATA/artifacts)"),
+    S(U64, source_bytes_max, "source-bytes-max", "BYTES", 200000000, 1, 1ull << 40,
+      "largest source archive that may be uploaded"),
+    S(FLAG, no_self_probe, "no-self-probe",
+      "do not watch over the ipc listeners (for the test that shows why one should)"),
+};
+
+static const struct option_row init_rows[] = {
+    I(STR, data, "data", "DIR", NULL, "folder to make the environment in"),
+    I(STR, environment, "environment", "NAME", "development",
+      "name that every request must carry; production, staging, ..."),
+    I(STR, key_file, "key-file", "FILE", NULL, "where the first operator key goes (mode 0600)"),
+};
+
+static const struct option_spec serve_spec = {
+    .program = "rotad",
+    .usage = "--data DIR --listen URL...\n       rotad init --data DIR [--environment NAME] "
+             "--key-file FILE",
+    .about = "The queue: takes jobs, keeps them safe, hands them to workers by turns.",
+    .rows = serve_rows,
+    .n = ARRAY_LEN(serve_rows),
+    .file_option = "config",
+};
+
+static const struct option_spec init_spec = {
+    .program = "rotad init",
+    .usage = "--data DIR [--environment NAME] --key-file FILE",
+    .about = "Makes a new environment: database, signing key, account \"local\" and the first "
+             "operator key.",
+    .rows = init_rows,
+    .n = ARRAY_LEN(init_rows),
+};
+
+/* The option's outcome, or OPTION_USAGE with the reason on stderr. */
+static int parse(const struct option_spec *spec, int argc, char **argv, void *settings)
+{
+    int rest_n = 0;
+    AUTO_FREE char **rest = calloc((size_t)argc + 1, sizeof *rest);
+    if (!rest)
+        return err_raise(-ENOMEM);
+    int r = option_parse(spec, argc, argv, settings, rest, &rest_n);
+    if (r || rest_n == 0)
+        return r;
+    fprintf(stderr, "%s: \"%s\" is no option. Try %s --help.\n", spec->program, rest[0],
+            spec->program);
+    return OPTION_USAGE;
+}
+
+static int missing(const struct option_spec *spec, const char *option)
+{
+    fprintf(stderr, "%s: --%s is needed. Try %s --help.\n", spec->program, option, spec->program);
+    return OPTION_USAGE;
+}
+
+int settings_parse(int argc, char **argv, struct settings *ret_settings)
+{
+    int r = parse(&serve_spec, argc, argv, ret_settings);
+    if (r)
+        return r;
+    if (!ret_settings->data)
+        return missing(&serve_spec, "data");
+    return ret_settings->listen.n ? 0 : missing(&serve_spec, "listen");
+}
+
+int init_settings_parse(int argc, char **argv, struct init_settings *ret_settings)
+{
+    int r = parse(&init_spec, argc, argv, ret_settings);
+    if (r)
+        return r;
+    if (!ret_settings->data)
+        return missing(&init_spec, "data");
+    return ret_settings->key_file ? 0 : missing(&init_spec, "key-file");
+}

@@ -1,0 +1,26 @@
+/* settings.h: the options of rotad. */
+#pragma once
+
+#include <base/err.h>
+#include <base/option.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct settings {
+    const char *data, *config;
+    struct option_list listen;
+    const char *tls_cert, *tls_key, *tls_client_ca;
+    const char *artifacts;
+    bool allow_plain_tcp, no_self_probe;
+    uint64_t ready_fd; /* READY_FD_NONE: none */
+    uint64_t lease_ms, map_bytes, quota_bytes, source_bytes_max;
+};
+enum { READY_FD_NONE = 1 << 20 };
+
+struct init_settings {
+    const char *data, *environment, *key_file;
+};
+
+/* As option_parse(). What is no option is refused. */
+MUST_USE int settings_parse(int argc, char **argv, struct settings *ret_settings);
+MUST_USE int init_settings_parse(int argc, char **argv, struct init_settings *ret_settings);

@@ -1,0 +1,368 @@
+/* vet.c: one thread with a queue of two kinds of work: requests to vet, and objects to look at
+ * again.
+ *
+ * Order matters only per object, and there is one thread, so it is kept. An object is unlinked only
+ * when it is claimed by no vetted request and a fresh snapshot shows no job that refers to it. What
+ * a request's objects are and whether they fit: vet_request.c. */
+#include "edge/vet.h"
+
+#include "edge/vet_impl.h"
+
+#include <base/clock.h>
+#include <base/log.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { SWEEP_MS = 600000, SWEEP_FIRST_MS = 5000 };
+
+static struct claim *claim_find(struct vet *v, const struct claim_key *key)
+{
+    struct claim *c = NULL;
+    HASH_FIND(hh, v->claims, key, sizeof *key, c);
+    return c;
+}
+
+struct claim_key claim_key_of(const struct artifact_id *id)
+{
+    struct claim_key key = {.kind = (uint32_t)id->kind};
+    memcpy(key.sha256, id->sha256, sizeof key.sha256);
+    size_t n = strlen(id->account);
+    memcpy(key.account, id->account, n <= ACCOUNT_ID_MAX ? n : ACCOUNT_ID_MAX);
+    return key;
+}
+
+int vet_claim(struct vet *v, struct vetted *vetted, const struct artifact_id *id)
+{
+    struct claim_key key = claim_key_of(id);
+    struct claim_key *more = realloc(vetted->keys, (vetted->keys_n + 1) * sizeof *more);
+    if (!more)
+        return err_raise(-ENOMEM);
+    vetted->keys = more;
+    pthread_mutex_lock(&v->lock);
+    struct claim *c = claim_find(v, &key);
+    if (!c && (c = calloc(1, sizeof *c))) {
+        c->key = key;
+        HASH_ADD(hh, v->claims, key, sizeof c->key, c);
+        if (c->is_lost) {
+            free(c);
+            c = NULL;
+        }
+    }
+    if (c) {
+        c->count++;
+        vetted->keys[vetted->keys_n++] = key;
+    }
+    pthread_mutex_unlock(&v->lock);
+    return c ? 0 : err_raise(-ENOMEM);
+}
+
+/* Holding the lock. */
+static void work_add(struct vet *v, struct work *w)
+{
+    w->next = NULL;
+    *v->work_end = w;
+    v->work_end = &w->next;
+    pthread_cond_signal(&v->came);
+}
+
+static void gone_add(struct vet *v, const struct claim_key *key)
+{
+    struct work *w = calloc(1, sizeof *w);
+    if (!w)
+        return; /* the hourly sweep finds it */
+    w->gone = *key;
+    work_add(v, w);
+}
+
+static void claims_end(struct vet *v, struct vetted *vetted)
+{
+    for (size_t i = 0; i < vetted->keys_n; i++) {
+        struct claim *c = claim_find(v, &vetted->keys[i]);
+        assert(c && c->count > 0);
+        if (--c->count > 0)
+            continue;
+        HASH_DEL(v->claims, c);
+        free(c);
+        gone_add(v, &vetted->keys[i]);
+    }
+}
+
+static void vetted_free(struct vetted *vetted)
+{
+    free(vetted->keys);
+    free(vetted);
+}
+
+bool vet_submit(struct vet *v, struct inbound *in)
+{
+    struct work *w = calloc(1, sizeof *w);
+    if (!w)
+        return false;
+    w->in = in;
+    pthread_mutex_lock(&v->lock);
+    bool fits = v->waiting < VETS_MAX;
+    if (fits) {
+        v->waiting++;
+        work_add(v, w);
+    }
+    pthread_mutex_unlock(&v->lock);
+    if (!fits)
+        free(w);
+    return fits;
+}
+
+void vet_release(struct vet *v, const struct inbound *in)
+{
+    struct vetted *vetted = NULL;
+    pthread_mutex_lock(&v->lock);
+    HASH_FIND_PTR(v->vetted, &in, vetted);
+    if (vetted) {
+        HASH_DEL(v->vetted, vetted);
+        claims_end(v, vetted);
+        vetted_free(vetted);
+    }
+    pthread_mutex_unlock(&v->lock);
+}
+
+void vet_object_gone(struct vet *v, const struct effect_object *object)
+{
+    struct artifact_id id = {.kind = (Rota__ObjectKind)object->kind, .account = object->account_id};
+    memcpy(id.sha256, object->sha256, sizeof id.sha256);
+    struct claim_key key = claim_key_of(&id);
+    pthread_mutex_lock(&v->lock);
+    gone_add(v, &key);
+    pthread_mutex_unlock(&v->lock);
+}
+
+void vet_pipe_gone(struct vet *v, uint32_t pipe)
+{
+    pthread_mutex_lock(&v->lock);
+    for (struct work *w = v->work; w; w = w->next)
+        if (w->in && w->in->peer.pipe == pipe)
+            w->pipe_is_gone = true;
+    if (v->at_hand && v->at_hand->in->peer.pipe == pipe)
+        v->at_hand->pipe_is_gone = true;
+    pthread_mutex_unlock(&v->lock);
+}
+
+/* Does a job refer to the object? A fault counts as yes: never delete in doubt. */
+static bool object_is_held(struct vet *v, const struct artifact_id *id)
+{
+    AUTO(txn) txn = NULL;
+    struct key_buf k;
+    struct account_id_row account;
+    struct object_row object = {0};
+    int r = store_snapshot(v->edge->store, &txn);
+    if (r == 0)
+        r = row_get(txn, &account_id_row_type, span_str(id->account), &account);
+    if (r == 0)
+        r = row_get(txn, &object_row_type,
+                    key_object(&k, (uint8_t)id->kind, account.account, id->sha256), &object);
+    return r < 0 || (r == 0 && object.jobs > 0);
+}
+
+static int object_settle(void *arg, const struct artifact_id *id)
+{
+    struct vet *v = arg;
+    struct claim_key key = claim_key_of(id);
+    pthread_mutex_lock(&v->lock);
+    bool is_claimed = claim_find(v, &key) != NULL;
+    pthread_mutex_unlock(&v->lock);
+    if (is_claimed || object_is_held(v, id))
+        return 0;
+    int r = artifacts_drop(v->edge->artifacts, id);
+    char why[160];
+    if (r < 0)
+        log_warn("artifacts.drop_failed", "class=%s account=%s why=\"%s\"",
+                 artifact_class(id->kind), id->account, err_trace(why, sizeof why));
+    return 0;
+}
+
+static void gone_settle(struct vet *v, const struct claim_key *key)
+{
+    struct artifact_id id = {.kind = (Rota__ObjectKind)key->kind, .account = key->account};
+    memcpy(id.sha256, key->sha256, sizeof id.sha256);
+    object_settle(v, &id);
+}
+
+/* The news of the gone pipe must come after the request, or its poll would be parked for nobody. */
+static void pipe_gone_push(struct vet *v, const struct peer *peer)
+{
+    struct inbound *news = calloc(1, sizeof *news);
+    if (!news)
+        return; /* the poll ends by its own time */
+    news->kind = INBOUND_PIPE_GONE;
+    news->peer = *peer;
+    if (inbox_push(v->edge->inbox, LANE_TURN, news) != 0)
+        inbound_free(news);
+}
+
+static struct vetted *vetted_new(struct vet *v, struct inbound *in)
+{
+    struct vetted *vetted = calloc(1, sizeof *vetted);
+    if (!vetted)
+        return NULL;
+    vetted->in = in;
+    pthread_mutex_lock(&v->lock);
+    HASH_ADD_PTR(v->vetted, in, vetted);
+    pthread_mutex_unlock(&v->lock);
+    if (!vetted->is_lost)
+        return vetted;
+    free(vetted);
+    return NULL;
+}
+
+static void vet_one(struct vet *v, struct work *w)
+{
+    struct inbound *in = w->in;
+    struct peer peer = in->peer;
+    struct reply_to to = in->to;
+    struct vetted *vetted = vetted_new(v, in);
+    in->vetted = vetted ? vet_request(v, vetted, in) : E_MEMORY;
+    in->is_vetted = true;
+    in->wants_vetting = false;
+    if (inbox_push(v->edge->inbox, LANE_TURN, in) != 0) {
+        vet_release(v, in);
+        inbound_free(in);
+        edge_refuse(v->edge, &to, E_OVERLOADED, NULL);
+    }
+    pthread_mutex_lock(&v->lock);
+    v->at_hand = NULL;
+    bool pipe_is_gone = w->pipe_is_gone;
+    v->waiting--;
+    pthread_mutex_unlock(&v->lock);
+    if (pipe_is_gone)
+        pipe_gone_push(v, &peer);
+}
+
+static void sweep(struct vet *v, uint64_t now_ms)
+{
+    char why[160];
+    int r = artifacts_sweep_incoming(v->edge->artifacts, now_ms);
+    if (r == 0)
+        r = artifacts_walk(v->edge->artifacts, now_ms, object_settle, v);
+    if (r < 0)
+        log_warn("artifacts.sweep_failed", "why=\"%s\"", err_trace(why, sizeof why));
+    spool_sweep(v->edge->spool, now_ms);
+}
+
+static struct timespec later(uint64_t ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += (time_t)(ms / 1000);
+    return t;
+}
+
+/* The next piece of work, NULL when it is time to sweep or to stop. */
+static struct work *work_take(struct vet *v, const struct timespec *until)
+{
+    pthread_mutex_lock(&v->lock);
+    while (!v->work && !v->stops)
+        if (pthread_cond_timedwait(&v->came, &v->lock, until) == ETIMEDOUT)
+            break;
+    struct work *w = v->stops ? NULL : v->work;
+    if (w) {
+        v->work = w->next;
+        if (!v->work)
+            v->work_end = &v->work;
+        v->at_hand = w->in ? w : NULL;
+    }
+    pthread_mutex_unlock(&v->lock);
+    return w;
+}
+
+static bool vet_stops(struct vet *v)
+{
+    pthread_mutex_lock(&v->lock);
+    bool stops = v->stops;
+    pthread_mutex_unlock(&v->lock);
+    return stops;
+}
+
+static void *vet_main(void *arg)
+{
+    struct vet *v = arg;
+    struct timespec until = later(SWEEP_FIRST_MS);
+    while (!vet_stops(v)) {
+        struct work *w = work_take(v, &until);
+        if (w && w->in)
+            vet_one(v, w);
+        else if (w)
+            gone_settle(v, &w->gone);
+        else if (!vet_stops(v)) {
+            sweep(v, clock_wall_ms());
+            until = later(SWEEP_MS);
+        }
+        free(w);
+    }
+    return NULL;
+}
+
+int vet_start(struct edge *edge, struct vet **ret_vet)
+{
+    struct vet *v = calloc(1, sizeof *v);
+    if (!v)
+        return err_raise(-ENOMEM);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&v->came, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&v->lock, NULL);
+    v->edge = edge;
+    v->work_end = &v->work;
+    int r = arena_new(VET_ARENA_BYTES, &v->arena);
+    if (r == 0)
+        r = -pthread_create(&v->thread, NULL, vet_main, v);
+    v->has_thread = r == 0;
+    if (r < 0) {
+        vet_free(v);
+        return err_raise(r);
+    }
+    *ret_vet = v;
+    return 0;
+}
+
+static void work_drain(struct vet *v)
+{
+    struct work *next;
+    for (struct work *w = v->work; w; w = next) {
+        next = w->next;
+        if (w->in) {
+            edge_refuse(v->edge, &w->in->to, E_DRAINING, NULL);
+            inbound_free(w->in);
+        }
+        free(w);
+    }
+}
+
+struct vet *vet_free(struct vet *v)
+{
+    if (!v)
+        return NULL;
+    pthread_mutex_lock(&v->lock);
+    v->stops = true;
+    pthread_cond_signal(&v->came);
+    pthread_mutex_unlock(&v->lock);
+    if (v->has_thread)
+        pthread_join(v->thread, NULL);
+    work_drain(v);
+    struct vetted *vetted, *vetted_next;
+    HASH_ITER (hh, v->vetted, vetted, vetted_next) {
+        HASH_DEL(v->vetted, vetted);
+        vetted_free(vetted);
+    }
+    struct claim *c, *c_next;
+    HASH_ITER (hh, v->claims, c, c_next) {
+        HASH_DEL(v->claims, c);
+        free(c);
+    }
+    arena_free(v->arena);
+    pthread_cond_destroy(&v->came);
+    pthread_mutex_destroy(&v->lock);
+    free(v);
+    return NULL;
+}

@@ -1,0 +1,69 @@
+/* vet_impl.h: shared by vet.c and vet_request.c alone. */
+#pragma once
+
+#include "edge/vet.h"
+#include "store/keys.h"
+#include "store/rows.h"
+
+#include <assert.h>
+#include <base/arena.h>
+#include <pthread.h>
+
+#define HASH_NONFATAL_OOM         1
+#define uthash_nonfatal_oom(item) ((item)->is_lost = true)
+#include <uthash.h>
+
+enum { VET_ARENA_BYTES = 16 << 20 };
+
+/* Without padding, because the whole struct is a hash key. */
+struct claim_key {
+    uint32_t kind;
+    uint8_t sha256[32];
+    char account[ACCOUNT_ID_MAX + 4];
+};
+_Static_assert(sizeof(struct claim_key) == 4 + 32 + ACCOUNT_ID_MAX + 4, "no padding in a key");
+
+struct claim {
+    struct claim_key key;
+    unsigned count;
+    bool is_lost; /* the hash table had no memory for it */
+    UT_hash_handle hh;
+};
+
+/* A request between its vetting and its answer, and what it claims. */
+struct vetted {
+    const struct inbound *in;
+    struct claim_key *keys;
+    size_t keys_n;
+    bool is_lost;
+    UT_hash_handle hh;
+};
+
+struct work {
+    struct work *next;
+    struct inbound *in;    /* a request to vet, or NULL: */
+    struct claim_key gone; /* an object to look at again */
+    bool pipe_is_gone;
+};
+
+struct vet {
+    struct edge *edge;
+    struct arena *arena; /* of the thread */
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t lock; /* all below */
+    pthread_cond_t came;
+    struct work *work, **work_end, *at_hand;
+    unsigned waiting;
+    struct claim *claims;
+    struct vetted *vetted;
+    bool stops;
+};
+
+struct claim_key claim_key_of(const struct artifact_id *id);
+
+/* Before the object is looked for, so that it cannot vanish in between. */
+MUST_USE int vet_claim(struct vet *v, struct vetted *vetted, const struct artifact_id *id);
+
+/* E_OK, or why the request must be refused, with words in in->vetted_text. */
+enum error_code vet_request(struct vet *v, struct vetted *vetted, struct inbound *in);

@@ -1,0 +1,163 @@
+/* apps.c: the registry of apps. An app belongs to one account and is named by it. */
+#include "engine/turn.h"
+
+#include "store/keys.h"
+
+#include <errno.h>
+
+static const char *const platforms[] = {
+    [PLATFORM_NONE] = "", [PLATFORM_ANDROID] = "android", [PLATFORM_IOS] = "ios"};
+
+enum { PLATFORMS_ALL = 1 << PLATFORM_ANDROID | 1 << PLATFORM_IOS };
+
+enum platform platform_by_name(const char *name)
+{
+    for (int p = PLATFORM_ANDROID; p <= PLATFORM_IOS; p++)
+        if (strcmp(platforms[p], name) == 0)
+            return (enum platform)p;
+    return PLATFORM_NONE;
+}
+
+const char *platform_name(uint8_t platform)
+{
+    return platform < ARRAY_LEN(platforms) ? platforms[platform] : "";
+}
+
+int platforms_bits(struct turn *t, char **names, size_t n, uint8_t *ret_bits)
+{
+    uint8_t bits = 0;
+    for (size_t i = 0; i < n; i++) {
+        enum platform p = platform_by_name(names[i]);
+        if (!p)
+            return refuse(t, E_PLATFORM_UNKNOWN, "no platform \"%s\"", names[i]);
+        bits |= (uint8_t)(1 << p);
+    }
+    *ret_bits = bits;
+    return 0;
+}
+
+static int app_write(struct turn *t, uint64_t account, const char *name, const struct app_row *row)
+{
+    struct key_buf k;
+    return turn_store(row_put(t->txn, &app_row_type, key_app(&k, account, span_str(name)), row));
+}
+
+static int app_event(struct turn *t, uint64_t account, const char *name)
+{
+    Rota__Event *event = event_new(t, ROTA__EVENT_KIND__EVENT_APP_SET);
+    if (event) {
+        event->account_number = account;
+        event->app = (char *)name;
+    }
+    return event_append(t, event);
+}
+
+/* The account's next app number, kept in its row. */
+static int app_number(struct turn *t, uint64_t account, uint32_t *ret_number)
+{
+    struct account_row row;
+    struct key_buf k;
+    struct span key = key_u64(&k, account);
+    int r = turn_store(row_get(t->txn, &account_row_type, key, &row));
+    if (r != 0)
+        return r;
+    char id[ACCOUNT_ID_MAX + 1] = "";
+    memcpy(id, row.id.p, row.id.n > ACCOUNT_ID_MAX ? ACCOUNT_ID_MAX : row.id.n);
+    row.id = span_str(id); /* the put below may move what it was read from */
+    *ret_number = ++row.apps;
+    return turn_store(row_put(t->txn, &account_row_type, key, &row));
+}
+
+static int app_make(struct turn *t, uint64_t account, const char *name, uint8_t bits,
+                    struct app_row *ret_row)
+{
+    struct app_row row = {.platforms = bits, .created_ms = t->now.wall_ms};
+    int r = app_number(t, account, &row.number);
+    if (r == 0)
+        r = app_write(t, account, name, &row);
+    if (r == 0)
+        r = app_event(t, account, name);
+    if (r == 0)
+        *ret_row = row;
+    return r;
+}
+
+int app_find(struct turn *t, struct account *a, const char *name, bool makes,
+             struct app_facts *ret_app)
+{
+    struct app_row row;
+    struct key_buf k;
+    int r = row_get(t->txn, &app_row_type, key_app(&k, a->number, span_str(name)), &row);
+    if (r == STORE_MISSING && !makes)
+        return refuse(t, E_APP_UNKNOWN, "account \"%s\" has no app \"%s\"", a->id, name);
+    if (r == STORE_MISSING)
+        r = app_make(t, a->number, name, PLATFORMS_ALL, &row);
+    else
+        r = turn_store(r);
+    if (r != 0)
+        return r;
+    if (row.archived)
+        return refuse(t, E_APP_ARCHIVED, "app \"%s\" is archived", name);
+    *ret_app = (struct app_facts){row.number, row.platforms};
+    return 0;
+}
+
+static int fill_app(struct turn *t, const Rota__AppSet *q, const char *account,
+                    const struct app_row *row, Rota__AppSetResult *result)
+{
+    Rota__App *app = arena_alloc(t->fx->arena, sizeof *app);
+    char **names = arena_alloc(t->fx->arena, sizeof(char *) * ARRAY_LEN(platforms));
+    if (!app || !names)
+        return err_raise(-ENOMEM);
+    rota__app__init(app);
+    app->app = q->app;
+    app->account = turn_str(t, span_str(account));
+    app->created_ms = row->created_ms;
+    app->archived = row->archived;
+    app->platform = names;
+    for (int p = PLATFORM_ANDROID; p <= PLATFORM_IOS; p++)
+        if (row->platforms & 1 << p)
+            names[app->n_platform++] = (char *)platforms[p];
+    result->app = app;
+    return 0;
+}
+
+int turn_app_set(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
+{
+    const Rota__AppSet *q = request->app_set;
+    uint64_t number;
+    uint8_t bits = 0;
+    struct app_row row;
+    struct account *a;
+    struct key_buf k;
+    enum error_code code = auth_account(t->txn, &t->who, q->account, &number);
+    if (code != E_OK)
+        return refuse(t, code, "account \"%s\": %s", q->account, error_row(code)->text);
+    if (!q->app[0])
+        return refuse(t, E_FIELD_MISSING, "app_set.app is empty");
+    Rota__AppSetResult *result = arena_alloc(t->fx->arena, sizeof *result);
+    int r = result ? platforms_bits(t, q->platform, q->n_platform, &bits) : err_raise(-ENOMEM);
+    if (r == 0)
+        r = turn_store(cache_account(t->cache, t->txn, number, &a));
+    if (r != 0)
+        return r;
+    rota__app_set_result__init(result);
+    r = row_get(t->txn, &app_row_type, key_app(&k, number, span_str(q->app)), &row);
+    result->created = r == STORE_MISSING;
+    if (result->created) {
+        r = app_make(t, number, q->app, bits ? bits : PLATFORMS_ALL, &row);
+    } else if (r == 0) {
+        row.platforms = bits ? bits : row.platforms;
+        if (q->set_archived_case == ROTA__APP_SET__SET_ARCHIVED_ARCHIVED)
+            row.archived = q->archived ? 1 : 0;
+        r = app_write(t, number, q->app, &row);
+        if (r == 0)
+            r = app_event(t, number, q->app);
+    } else {
+        r = turn_store(r);
+    }
+    if (r == 0)
+        r = fill_app(t, q, a->id, &row, result);
+    reply->app_set = result;
+    return r;
+}

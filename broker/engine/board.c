@@ -1,0 +1,303 @@
+/* board.c: four small tables behind one mutex.
+ *
+ * Readers get copies and hold the lock for as long as the copying takes, so a slow reader can never
+ * hold up the queue thread by more than that. The tables are hash tables because a heartbeat
+ * replaces one lease of many thousands. Running out of memory in a put is a fault of that put
+ * alone: the board is a view, and a lease that is missing from it shows without its progress. */
+#include "engine/board.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM         1
+#define uthash_nonfatal_oom(item) ((item)->is_lost = true)
+#include <uthash.h>
+
+struct lease_item {
+    struct board_lease lease;
+    bool is_lost; /* the hash table had no memory for it */
+    UT_hash_handle hh;
+};
+
+/* Without padding between the members, because the whole struct is the key. */
+struct worker_key {
+    char name[WORKER_NAME_MAX + 2];
+    uint16_t pool;
+};
+_Static_assert(sizeof(struct worker_key) == WORKER_NAME_MAX + 4, "a key must have no padding");
+
+struct worker_item {
+    struct worker_key key;
+    struct board_worker worker;
+    bool is_lost;
+    UT_hash_handle hh;
+};
+
+struct pool_item {
+    struct board_pool pool;
+    bool is_lost;
+    UT_hash_handle hh;
+};
+
+struct board {
+    pthread_mutex_t lock;
+    struct lease_item *leases;
+    struct worker_item *workers;
+    struct pool_item *pools;
+    struct board_totals totals;
+};
+
+int board_new(struct board **ret_board)
+{
+    struct board *b = calloc(1, sizeof *b);
+    if (!b)
+        return err_raise(-ENOMEM);
+    pthread_mutex_init(&b->lock, NULL);
+    *ret_board = b;
+    return 0;
+}
+
+struct board *board_free(struct board *b)
+{
+    if (!b)
+        return NULL;
+    struct lease_item *l, *l_next;
+    HASH_ITER (hh, b->leases, l, l_next) {
+        HASH_DEL(b->leases, l);
+        free(l);
+    }
+    struct worker_item *w, *w_next;
+    HASH_ITER (hh, b->workers, w, w_next) {
+        HASH_DEL(b->workers, w);
+        free(w);
+    }
+    struct pool_item *p, *p_next;
+    HASH_ITER (hh, b->pools, p, p_next) {
+        HASH_DEL(b->pools, p);
+        free(p);
+    }
+    pthread_mutex_destroy(&b->lock);
+    free(b);
+    return NULL;
+}
+
+static void board_lock(struct board *b)
+{
+    int r = pthread_mutex_lock(&b->lock);
+    assert(r == 0);
+    (void)r;
+}
+
+static void board_unlock(struct board *b)
+{
+    int r = pthread_mutex_unlock(&b->lock);
+    assert(r == 0);
+    (void)r;
+}
+
+static struct lease_item *lease_find(struct board *b, struct job_id job)
+{
+    struct lease_item *item = NULL;
+    HASH_FIND(hh, b->leases, &job, sizeof job, item);
+    return item;
+}
+
+static struct lease_item *lease_add(struct board *b, struct job_id job)
+{
+    struct lease_item *item = calloc(1, sizeof *item);
+    if (!item)
+        return NULL;
+    item->lease.job = job;
+    HASH_ADD(hh, b->leases, lease.job, sizeof item->lease.job, item);
+    if (!item->is_lost)
+        return item;
+    free(item);
+    return NULL;
+}
+
+int board_put_lease(struct board *b, const struct board_lease *lease)
+{
+    board_lock(b);
+    struct lease_item *item = lease_find(b, lease->job);
+    if (!item)
+        item = lease_add(b, lease->job);
+    if (item)
+        item->lease = *lease;
+    board_unlock(b);
+    return item ? 0 : err_raise(-ENOMEM);
+}
+
+void board_drop_lease(struct board *b, struct job_id job)
+{
+    board_lock(b);
+    struct lease_item *item = lease_find(b, job);
+    if (item) {
+        HASH_DEL(b->leases, item);
+        free(item);
+    }
+    board_unlock(b);
+}
+
+static struct worker_key worker_key(uint16_t pool, const char *name)
+{
+    struct worker_key key = {.pool = pool};
+    size_t n = strlen(name);
+    assert(n <= WORKER_NAME_MAX);
+    memcpy(key.name, name, n);
+    return key;
+}
+
+static struct worker_item *worker_find(struct board *b, const struct worker_key *key)
+{
+    struct worker_item *item = NULL;
+    HASH_FIND(hh, b->workers, key, sizeof *key, item);
+    return item;
+}
+
+static struct worker_item *worker_add(struct board *b, const struct worker_key *key)
+{
+    struct worker_item *item = calloc(1, sizeof *item);
+    if (!item)
+        return NULL;
+    item->key = *key;
+    HASH_ADD(hh, b->workers, key, sizeof item->key, item);
+    if (!item->is_lost)
+        return item;
+    free(item);
+    return NULL;
+}
+
+int board_put_worker(struct board *b, const struct board_worker *worker)
+{
+    assert(worker->classes_n <= CLASSES_MAX);
+    struct worker_key key = worker_key(worker->pool, worker->name);
+    board_lock(b);
+    struct worker_item *item = worker_find(b, &key);
+    if (!item)
+        item = worker_add(b, &key);
+    if (item)
+        item->worker = *worker;
+    board_unlock(b);
+    return item ? 0 : err_raise(-ENOMEM);
+}
+
+void board_drop_worker(struct board *b, uint16_t pool, const char *name)
+{
+    struct worker_key key = worker_key(pool, name);
+    board_lock(b);
+    struct worker_item *item = worker_find(b, &key);
+    if (item) {
+        HASH_DEL(b->workers, item);
+        free(item);
+    }
+    board_unlock(b);
+}
+
+static struct pool_item *pool_add(struct board *b, uint16_t pool)
+{
+    struct pool_item *item = calloc(1, sizeof *item);
+    if (!item)
+        return NULL;
+    item->pool.pool = pool;
+    HASH_ADD(hh, b->pools, pool.pool, sizeof item->pool.pool, item);
+    if (!item->is_lost)
+        return item;
+    free(item);
+    return NULL;
+}
+
+int board_put_pool(struct board *b, const struct board_pool *pool)
+{
+    board_lock(b);
+    struct pool_item *item = NULL;
+    HASH_FIND(hh, b->pools, &pool->pool, sizeof pool->pool, item);
+    if (!item)
+        item = pool_add(b, pool->pool);
+    if (item)
+        item->pool = *pool;
+    board_unlock(b);
+    return item ? 0 : err_raise(-ENOMEM);
+}
+
+void board_put_totals(struct board *b, const struct board_totals *totals)
+{
+    board_lock(b);
+    b->totals = *totals;
+    board_unlock(b);
+}
+
+int board_lease(struct board *b, struct job_id job, struct board_lease *ret_lease)
+{
+    board_lock(b);
+    const struct lease_item *item = lease_find(b, job);
+    if (item)
+        *ret_lease = item->lease;
+    board_unlock(b);
+    return item ? 0 : BOARD_MISSING;
+}
+
+void board_totals(struct board *b, struct board_totals *ret_totals)
+{
+    board_lock(b);
+    *ret_totals = b->totals;
+    board_unlock(b);
+}
+
+/* One more than needed, so that an empty table still gives memory to free and no NULL. */
+static void *copies_new(size_t n, size_t each)
+{
+    return calloc(n + 1, each);
+}
+
+int board_leases(struct board *b, struct board_lease **ret_all, size_t *ret_n)
+{
+    board_lock(b);
+    size_t n = 0;
+    struct board_lease *all = copies_new(HASH_COUNT(b->leases), sizeof *all);
+    struct lease_item *item, *next;
+    if (all)
+        HASH_ITER (hh, b->leases, item, next)
+            all[n++] = item->lease;
+    board_unlock(b);
+    if (!all)
+        return err_raise(-ENOMEM);
+    *ret_all = all;
+    *ret_n = n;
+    return 0;
+}
+
+int board_workers(struct board *b, struct board_worker **ret_all, size_t *ret_n)
+{
+    board_lock(b);
+    size_t n = 0;
+    struct board_worker *all = copies_new(HASH_COUNT(b->workers), sizeof *all);
+    struct worker_item *item, *next;
+    if (all)
+        HASH_ITER (hh, b->workers, item, next)
+            all[n++] = item->worker;
+    board_unlock(b);
+    if (!all)
+        return err_raise(-ENOMEM);
+    *ret_all = all;
+    *ret_n = n;
+    return 0;
+}
+
+int board_pools(struct board *b, struct board_pool **ret_all, size_t *ret_n)
+{
+    board_lock(b);
+    size_t n = 0;
+    struct board_pool *all = copies_new(HASH_COUNT(b->pools), sizeof *all);
+    struct pool_item *item, *next;
+    if (all)
+        HASH_ITER (hh, b->pools, item, next)
+            all[n++] = item->pool;
+    board_unlock(b);
+    if (!all)
+        return err_raise(-ENOMEM);
+    *ret_all = all;
+    *ret_n = n;
+    return 0;
+}

@@ -1,0 +1,401 @@
+/* cache.c: making the cache, loading it from the store, and comparing two of them.
+ *
+ * Loading reads tally, pool, class, lease and the tail of job: their size follows the accounts and the
+ * workers, never the backlog. Rings come from the tallies' turns, put in order by one sort.          */
+#include "engine/cache.h"
+
+#include "sched/tier.h"
+#include "store/keys.h"
+
+#include <base/auto.h>
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct field hot_fields[] = {
+    FIELD(hot_row, event_seq, U64),   FIELD(hot_row, ring_turn, U64),
+    FIELD(hot_row, account_number, U64), FIELD(hot_row, broker_ms, U64),
+    FIELD(hot_row, key_serial, U32),  FIELD(hot_row, epoch, U32),
+    FIELD(hot_row, pool_number, U16), FIELD(hot_row, last_job, ID),
+};
+const struct row_type hot_row_type = {TABLE_META, 1, hot_fields, ARRAY_LEN(hot_fields),
+                                      sizeof(struct hot_row)};
+
+struct span hot_key(void)
+{
+    return span_str("hot");
+}
+
+int cache_init(struct cache *c)
+{
+    *c = (struct cache){0};
+    c->unfolded = calloc(UNFOLDED_MAX, sizeof *c->unfolded);
+    if (!c->unfolded)
+        return err_raise(-ENOMEM);
+    int r = undo_new(&c->undo);
+    if (r == 0)
+        r = map_init(&c->accounts);
+    if (r == 0)
+        r = map_init(&c->leases);
+    if (r == 0)
+        r = map_init(&c->workers);
+    if (r == 0)
+        r = alarms_init(&c->alarms);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+static void account_destroy(struct account *a)
+{
+    for (struct tally *t = a->tallies, *next; t; t = next) {
+        next = t->next;
+        free(t);
+    }
+    free(a);
+}
+
+static void accounts_destroy(struct cache *c)
+{
+    size_t bucket;
+    for (struct map_node *n = map_begin(&c->accounts, &bucket), *next; n; n = next) {
+        next = map_after(&c->accounts, n, &bucket);
+        account_destroy(CONTAINER(n, account, by_number));
+    }
+}
+
+void cache_deinit(struct cache *c)
+{
+    size_t bucket;
+    if (c->accounts.buckets)
+        accounts_destroy(c);
+    for (struct map_node *n = c->leases.buckets ? map_begin(&c->leases, &bucket) : NULL, *next; n;
+         n = next) {
+        next = map_after(&c->leases, n, &bucket);
+        free(CONTAINER(n, lease, by_job));
+    }
+    for (struct map_node *n = c->workers.buckets ? map_begin(&c->workers, &bucket) : NULL, *next; n;
+         n = next) {
+        next = map_after(&c->workers, n, &bucket);
+        struct worker *w = CONTAINER(n, worker, by_name);
+        free(w->poll);
+        free(w);
+    }
+    for (size_t i = 0; i <= POOLS_MAX; i++)
+        free(c->pools[i]);
+    map_deinit(&c->accounts);
+    map_deinit(&c->leases);
+    map_deinit(&c->workers);
+    alarms_deinit(&c->alarms);
+    free(c->unfolded);
+    c->undo = undo_free(c->undo);
+}
+
+/* ---- loading ---- */
+
+/* Calls `row` for each row of a table, from `from` on. */
+struct load {
+    struct cache *c;
+    struct txn *txn;
+    uint64_t broker_ms, lease_ms;
+};
+typedef int load_row(struct load *l, struct span key, struct span value);
+
+static int each(struct load *l, enum table t, struct span from, load_row *row)
+{
+    AUTO(cursor) cursor = NULL;
+    struct span key, value;
+    int r = cursor_open(l->txn, t, &cursor);
+    if (r < 0)
+        return err_pass(r);
+    for (r = cursor_seek(cursor, from, &key, &value); r == 0;
+         r = cursor_next(cursor, &key, &value)) {
+        int got = row(l, key, value);
+        if (got < 0)
+            return err_pass(got);
+    }
+    return r < 0 ? err_pass(r) : 0;
+}
+
+static int load_pool(struct load *l, struct span key, struct span value)
+{
+    struct pool_row row;
+    int r = row_decode(&pool_row_type, key, value, &row);
+    if (r < 0)
+        return err_pass(r);
+    uint16_t number = get_be16(key.p);
+    struct rotation rotation = {row.c, row.n, row.n_max, row.number};
+    if (number == 0 || number > POOLS_MAX || row.name.n > POOL_NAME_MAX ||
+        !rotation_is_valid(&rotation))
+        return err_raise(-EBADMSG);
+    char name[POOL_NAME_MAX + 1] = "";
+    memcpy(name, row.name.p, row.name.n);
+    struct pool *p = pool_new(l->c, number, name);
+    if (!p)
+        return err_raise(-ENOMEM);
+    p->rotation = rotation;
+    p->heat_slots = row.heat_slots;
+    p->heat_until_ms = row.heat_until_ms;
+    p->is_dirty = false;
+    return 0;
+}
+
+static int load_class(struct load *l, struct span key, struct span value)
+{
+    struct class_row row;
+    int r = row_decode(&class_row_type, key, value, &row);
+    if (r < 0)
+        return err_pass(r);
+    if (l->c->classes_n == CLASSES_ALL_MAX || key.n > CLASS_NAME_MAX || row.pool > POOLS_MAX ||
+        !l->c->pools[row.pool])
+        return err_raise(-EBADMSG);
+    struct class *class = &l->c->classes[l->c->classes_n++];
+    memcpy(class->name, key.p, key.n);
+    class->pool = l->c->pools[row.pool];
+    return 0;
+}
+
+static int load_tally(struct load *l, struct span key, struct span value)
+{
+    struct tally_row row;
+    struct account *a;
+    int r = row_decode(&tally_row_type, key, value, &row);
+    if (r == 0)
+        r = cache_account(l->c, l->txn, get_be64(key.p), &a);
+    if (r < 0)
+        return err_pass(r);
+    uint16_t pool = get_be16((const uint8_t *)key.p + 8);
+    if (r == STORE_MISSING || pool > POOLS_MAX || !l->c->pools[pool])
+        return err_raise(-EBADMSG);
+    struct tally *t = account_tally(l->c, a, l->c->pools[pool]);
+    if (!t)
+        return err_raise(-ENOMEM);
+    t->now = t->stored = row;
+    t->stored_tier = a->tier;
+    a->running += row.running;
+    return 0;
+}
+
+static int by_turn(const void *x, const void *y)
+{
+    uint64_t a = (*(struct tally *const *)x)->stored.turn;
+    uint64_t b = (*(struct tally *const *)y)->stored.turn;
+    return (a > b) - (a < b);
+}
+
+static int enter_rings(struct cache *c)
+{
+    size_t n = 0, cap = 0, bucket;
+    AUTO_FREE struct tally **all = NULL;
+    for (struct map_node *m = map_begin(&c->accounts, &bucket); m;
+         m = map_after(&c->accounts, m, &bucket))
+        for (struct tally *t = CONTAINER(m, account, by_number)->tallies; t; t = t->next) {
+            if (!t->stored.turn)
+                continue;
+            if (n == cap) {
+                cap = cap ? cap * 2 : 256;
+                struct tally **more = realloc(all, cap * sizeof(struct tally *));
+                if (!more)
+                    return err_raise(-ENOMEM);
+                all = more;
+            }
+            all[n++] = t;
+        }
+    if (n)
+        qsort(all, n, sizeof *all, by_turn);
+    for (size_t i = 0; i < n; i++)
+        ring_enter(&all[i]->pool->ring[all[i]->account->tier], &all[i]->node, all[i]->stored.turn,
+                   NULL);
+    return 0;
+}
+
+static int load_lease(struct load *l, struct span key, struct span value)
+{
+    struct cache *c = l->c;
+    struct lease_row row;
+    int r = row_decode(&lease_row_type, key, value, &row);
+    if (r < 0)
+        return err_pass(r);
+    struct account *a = cache_account_known(c, row.account);
+    struct pool *p = row.pool <= POOLS_MAX ? c->pools[row.pool] : NULL;
+    if (!a || !p || row.worker.n > WORKER_NAME_MAX || row.tier >= TIERS)
+        return err_raise(-EBADMSG);
+    char name[WORKER_NAME_MAX + 1] = "";
+    memcpy(name, row.worker.p, row.worker.n);
+    struct worker *w = cache_worker(c, p, name);
+    r = alarms_tend(&c->alarms, 4);
+    if (r < 0)
+        return err_pass(r);
+    if (!w)
+        w = worker_new(c, p, name);
+    struct tally *t = account_tally(c, a, p);
+    struct lease *lease = w && t ? lease_new(c, key_tail_id(key), t, w) : NULL;
+    if (!lease)
+        return err_raise(-ENOMEM);
+    lease->nonce = row.nonce;
+    lease->epoch = row.epoch;
+    lease->token = row.token;
+    lease->tier = row.tier;
+    lease->attempt = row.attempt;
+    lease->granted_ms = row.granted_ms;
+    lease->granted_bt_ms = row.granted_bt_ms;
+    lease->timeout_ms = row.timeout_ms;
+    lease->cancel_ms = row.cancel_ms;
+    lease->silent_bt_ms = l->broker_ms + l->lease_ms;
+    w->facts.seen_bt_ms = l->broker_ms;
+    alarm_set(&c->alarms, &lease->alarm, lease->silent_bt_ms, NULL);
+    return 0;
+}
+
+static int load_unfolded(struct load *l, struct span key, struct span value)
+{
+    struct job_row row;
+    int r = row_decode(&job_row_type, key, value, &row);
+    if (r < 0)
+        return err_pass(r);
+    if (l->c->unfolded_end - l->c->unfolded_first == UNFOLDED_MAX)
+        return err_raise(-EBADMSG);
+    l->c->unfolded[l->c->unfolded_end++ % UNFOLDED_MAX] =
+        (struct unfolded){key_tail_id(key), row.account, row.app};
+    return 0;
+}
+
+/* The first id that is not folded yet: the successor of meta "fold". */
+static int load_fold_tail(struct load *l)
+{
+    struct meta_row fold;
+    struct key_buf k;
+    struct job_id from = {{0}};
+    int r = row_get(l->txn, &meta_row_type, span_str("fold"), &fold);
+    if (r < 0)
+        return err_pass(r);
+    if (r == 0 && fold.value.n == sizeof from.b) {
+        memcpy(from.b, fold.value.p, sizeof from.b);
+        for (int i = 15; i >= 0 && ++from.b[i] == 0; i--)
+            ;
+    }
+    r = each(l, TABLE_JOB, key_id(&k, from), load_unfolded);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+int cache_load(struct cache *c, struct txn *txn, uint64_t broker_ms, uint64_t lease_ms)
+{
+    struct load l = {c, txn, broker_ms, lease_ms};
+    struct undo *undo = c->undo;
+    c->undo = NULL; /* for good */
+    int r = row_get(txn, &hot_row_type, hot_key(), &c->hot);
+    if (r == STORE_MISSING)
+        r = err_raise(-EBADMSG);
+    if (r == 0)
+        r = each(&l, TABLE_POOL, span_of("", 0), load_pool);
+    if (r == 0)
+        r = each(&l, TABLE_CLASS, span_of("", 0), load_class);
+    if (r == 0)
+        r = each(&l, TABLE_TALLY, span_of("", 0), load_tally);
+    if (r == 0)
+        r = enter_rings(c);
+    if (r == 0)
+        r = each(&l, TABLE_LEASE, span_of("", 0), load_lease);
+    if (r == 0)
+        r = load_fold_tail(&l);
+    size_t bucket;
+    for (struct map_node *n = map_begin(&c->accounts, &bucket); n && r == 0;
+         n = map_after(&c->accounts, n, &bucket))
+        account_settle(c, CONTAINER(n, account, by_number)); /* caps may have changed meanwhile */
+    c->undo = undo;
+    return r < 0 ? err_pass(r) : 0;
+}
+
+int cache_tend(struct cache *c)
+{
+    assert(undo_entries(c->undo) == 0);
+    map_tend(&c->accounts);
+    map_tend(&c->leases);
+    map_tend(&c->workers);
+    int r = alarms_tend(&c->alarms, 8192);
+    if (r < 0)
+        return err_pass(r);
+    if (c->accounts.count <= ACCOUNTS_IDLE_MAX * 2)
+        return 0;
+    size_t bucket;
+    for (struct map_node *n = map_begin(&c->accounts, &bucket), *next; n; n = next) {
+        next = map_after(&c->accounts, n, &bucket);
+        struct account *a = CONTAINER(n, account, by_number);
+        if (a->tallies)
+            continue;
+        map_del(&c->accounts, n, NULL);
+        account_destroy(a);
+    }
+    return 0;
+}
+
+/* ---- comparing ---- */
+
+static int differ(const char *what, uint64_t number)
+{
+    fprintf(stderr, "cache differs: %s %llu\n", what, (unsigned long long)number);
+    return 1;
+}
+
+static int compare_account(const struct account *a, const struct account *b)
+{
+    if (a->tier != b->tier || a->running_own != b->running_own || a->running != b->running)
+        return differ("account", a->number);
+    for (const struct tally *t = a->tallies; t; t = t->next) {
+        const struct tally *o = b->tallies;
+        while (o && o->pool->number != t->pool->number)
+            o = o->next;
+        static const struct tally none;
+        const struct tally_row *x = &t->now, *y = o ? &o->now : &none.now;
+        uint64_t turn = o ? o->node.turn : 0;
+        if (x->ready != y->ready || x->running != y->running || x->delayed != y->delayed ||
+            x->held != y->held || t->node.turn != turn)
+            return differ("tally of account", a->number);
+    }
+    return 0;
+}
+
+static bool account_is_blank(const struct account *a)
+{
+    for (const struct tally *t = a->tallies; t; t = t->next)
+        if (t->now.ready || t->now.running || t->now.delayed || t->now.held)
+            return false;
+    return true;
+}
+
+static int compare_accounts(const struct cache *a, const struct cache *b)
+{
+    size_t bucket;
+    for (struct map_node *n = map_begin(&a->accounts, &bucket); n;
+         n = map_after(&a->accounts, n, &bucket)) {
+        const struct account *x = CONTAINER(n, account, by_number);
+        const struct account *y = cache_account_known(b, x->number);
+        if (y ? compare_account(x, y) : !account_is_blank(x))
+            return differ("accounts", x->number);
+    }
+    return 0;
+}
+
+int cache_compare(const struct cache *a, const struct cache *b)
+{
+    if (memcmp(&a->hot, &b->hot, sizeof a->hot) != 0 && a->hot.event_seq != b->hot.event_seq)
+        return differ("counters", a->hot.event_seq);
+    if (a->leases.count != b->leases.count)
+        return differ("leases", a->leases.count);
+    size_t bucket;
+    for (struct map_node *n = map_begin(&a->leases, &bucket); n;
+         n = map_after(&a->leases, n, &bucket)) {
+        const struct lease *l = CONTAINER(n, lease, by_job), *o = cache_lease(b, l->job);
+        if (!o || o->token != l->token || o->attempt != l->attempt || o->cancel_ms != l->cancel_ms)
+            return differ("lease token", l->token);
+    }
+    for (size_t i = 1; i <= POOLS_MAX; i++) {
+        const struct pool *p = a->pools[i], *q = b->pools[i];
+        if (!p != !q || (p && (p->rotation.number != q->rotation.number ||
+                               p->rotation.c != q->rotation.c || p->rotation.n != q->rotation.n)))
+            return differ("pool", i);
+        for (int t = 0; p && t < TIERS; t++)
+            if (p->ring[t].count != q->ring[t].count || !ring_is_sound(&p->ring[t]))
+                return differ("ring of pool", i);
+    }
+    return compare_accounts(a, b) || compare_accounts(b, a);
+}

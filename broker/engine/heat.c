@@ -1,0 +1,58 @@
+/* heat.c: heat-up: how many slots of a pool are to be kept warm, and until when. Durable in the pool's row;
+ * workers hear of it in their heartbeat's answer at once.                                            */
+#include "engine/turn.h"
+
+#include <errno.h>
+
+enum { HEAT_SLOTS_MAX = 10000 };
+static const uint64_t heat_ms_max = 7ull * 24 * 3600 * 1000;
+
+static void tell_workers(struct turn *t, const struct pool *p)
+{
+    size_t bucket;
+    for (struct map_node *n = map_begin(&t->cache->workers, &bucket); n;
+         n = map_after(&t->cache->workers, n, &bucket)) {
+        struct worker *w = CONTAINER(n, worker, by_name);
+        if (w->pool == p)
+            worker_beat(t, w);
+    }
+}
+
+static int heat_event(struct turn *t, const struct pool *p)
+{
+    Rota__Event *event = event_new(t, ROTA__EVENT_KIND__EVENT_HEAT);
+    if (event) {
+        event->pool = (char *)p->name;
+        event->slots = p->heat_slots;
+        event->until_ms = p->heat_until_ms;
+        event->account_number = t->who.account;
+    }
+    return event_append(t, event);
+}
+
+int turn_heat(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
+{
+    const Rota__Heat *q = request->heat;
+    const char *name = q->pool[0] ? q->pool : "bundle";
+    struct pool *p = cache_pool(t->cache, name);
+    if (!p)
+        return refuse(t, E_POOL_UNKNOWN, "no pool \"%s\"", name);
+    if (q->slots > HEAT_SLOTS_MAX || q->for_ms > heat_ms_max)
+        return refuse(t, E_FIELD_INVALID, "heat: at most %d slots for at most 7 days",
+                      HEAT_SLOTS_MAX);
+    if (q->slots && !q->for_ms)
+        return refuse(t, E_FIELD_MISSING, "heat.for_ms: how long?");
+    Rota__HeatResult *result = arena_alloc(t->fx->arena, sizeof *result);
+    if (!result)
+        return err_raise(-ENOMEM);
+    SET(t->undo, p->heat_slots, q->slots);
+    SET(t->undo, p->heat_until_ms, q->slots ? t->now.wall_ms + q->for_ms : 0);
+    p->is_dirty = true;
+    tell_workers(t, p);
+    rota__heat_result__init(result);
+    result->pool = p->name;
+    result->slots = p->heat_slots;
+    result->until_ms = p->heat_until_ms;
+    reply->heat = result;
+    return heat_event(t, p);
+}

@@ -1,0 +1,160 @@
+/* turn.h: what the parts of one turn share. Private to the engine. */
+#pragma once
+
+#include "engine/cache.h"
+#include "engine/engine.h"
+
+#include <stdarg.h>
+
+struct engine {
+    struct engine_config config;
+    struct cache cache;
+    uint64_t broker_offset_ms; /* broker time = boot time + this */
+    uint64_t fold_ms;          /* broker time of the last fold */
+    uint64_t turns;
+    bool has_more;             /* the turn stopped handing out jobs at its limit */
+    struct touched *touched;   /* workers that changed in this turn, in the arena of its effects */
+    uint32_t revoked[16];      /* keys revoked in this turn */
+    unsigned revoked_n;
+};
+
+/* A worker to show on the board, or to take off it, after the commit. */
+struct touched {
+    struct touched *next;
+    uint16_t pool;
+    char worker[WORKER_NAME_MAX + 1];
+};
+
+/* One turn in progress. Handlers validate fully before their first put. */
+struct turn {
+    struct engine *engine;
+    struct cache *cache;
+    struct undo *undo;
+    struct txn *txn;
+    struct effects *fx;
+    struct now now;
+    uint64_t bt_ms; /* broker time */
+    unsigned granted;     /* jobs handed out in this turn */
+    struct cursor *ready; /* opened by the first dispatch, closed before the commit */
+    /* the request at hand */
+    struct inbound *in;
+    struct principal who;
+    const Rota__Origin *origin; /* NULL: the pipe's peer */
+    const char *text; /* what to say with the error, in the arena; NULL: the catalogue's words */
+};
+
+/* A handler's result: 0 (its reply is filled), below 0 a fault of the store, an enum error_code, or one
+ * of these.                                                                                         */
+enum turn_result {
+    TURN_PARKED = ERROR_CODE_COUNT, /* answered later */
+    TURN_VET,                       /* its objects must be looked at first */
+    TURN_FULL,                      /* the store has no room: this turn must be undone */
+};
+
+/* Outcomes of the store as results of a handler: STORE_FULL -> TURN_FULL, others are faults here. */
+MUST_USE int turn_store(int store_result);
+
+/* Refuses with the catalogue's error and these words. */
+__attribute__((format(printf, 3, 4))) int refuse(struct turn *t, enum error_code code,
+                                                 const char *format, ...);
+/* Arena text; NULL only without memory. */
+char *turn_str(struct turn *t, struct span s);
+char *turn_job(struct turn *t, struct job_id id);
+
+/* Effects. */
+void effect_reply(struct turn *t, const struct reply_to *to, Rota__Reply *reply);
+void effect_error(struct turn *t, const struct reply_to *to, enum error_code code, const char *text);
+void effect_job(struct turn *t, struct job_id job, uint64_t account, bool has_ended);
+void effect_object_gone(struct turn *t, uint8_t kind, const uint8_t sha256[32], const char *account);
+Rota__Reply *reply_new(struct turn *t, uint32_t result_case);
+Rota__Error *error_new(struct turn *t, enum error_code code, const char *text); /* E_OK: NULL */
+
+/* Events: fills seq and time, appends. event_new() is initialised. */
+Rota__Event *event_new(struct turn *t, Rota__EventKind kind);
+MUST_USE int event_append(struct turn *t, Rota__Event *event);
+
+/* Handlers, one per TURN operation; `reply` has its result_case set and its member NULL. */
+typedef int turn_handler(struct turn *t, const Rota__Request *request, Rota__Reply *reply);
+turn_handler turn_publish, turn_publish_many, turn_lease, turn_finish, turn_finish_and_lease,
+    turn_lease_release, turn_heartbeat, turn_cancel, turn_heat, turn_account_set, turn_app_set,
+    turn_key_create, turn_key_revoke;
+
+/* apps.c: the app a job names; an operator's publish makes it (when `makes`). */
+struct app_facts {
+    uint32_t number;
+    uint8_t platforms;
+};
+MUST_USE int app_find(struct turn *t, struct account *a, const char *name, bool makes,
+                      struct app_facts *ret_app);
+enum platform { PLATFORM_NONE, PLATFORM_ANDROID, PLATFORM_IOS };
+enum platform platform_by_name(const char *name); /* PLATFORM_NONE: no such */
+const char *platform_name(uint8_t platform);
+/* The bits of a list of names; E_PLATFORM_UNKNOWN. */
+int platforms_bits(struct turn *t, char **names, size_t n, uint8_t *ret_bits);
+
+/* pools.c */
+MUST_USE int class_check(struct turn *t, const char *name); /* may it be published to? */
+MUST_USE int class_for_publish(struct turn *t, const char *name, struct pool **ret_pool);
+MUST_USE int pool_for_worker(struct turn *t, const char *pool, char **classes, size_t n,
+                             struct pool **ret_pool);
+
+/* workers.c */
+MUST_USE int worker_seen(struct turn *t, struct pool *p, const char *name, char **classes, size_t n,
+                         struct worker **ret_worker);
+void worker_touch(struct turn *t, const struct worker *w); /* the board must show it anew */
+void worker_beat(struct turn *t, struct worker *w);      /* answers its parked heartbeat now */
+void worker_alarm(struct turn *t, struct worker *w);     /* its heartbeat's time is up, or it is silent */
+void workers_forget_pipe(struct turn *t, uint32_t pipe); /* parked calls of a pipe that is gone */
+void workers_drop_key(struct turn *t, uint32_t key_serial); /* revoked: answers its parked calls */
+
+/* dispatch.c */
+MUST_USE int lease_check(struct turn *t, const Rota__Lease *q, struct pool **ret_pool);
+MUST_USE int lease_park(struct turn *t, const Rota__Lease *q, struct pool *p, struct poll **ret_poll);
+MUST_USE int dispatch_all(struct turn *t); /* hands out jobs; answers polls that do not wait */
+void poll_answer(struct turn *t, struct poll *p, Rota__LeaseResult *result);
+Rota__FinishAndLeaseResult *finish_and_lease_result(struct turn *t, Rota__State state,
+                                                    enum error_code finish_error);
+void poll_drop(struct turn *t, struct poll *p); /* unanswered */
+void poll_alarm(struct turn *t, struct poll *p);
+
+/* jobs.c: every way a leased or waiting job goes on. */
+struct ending {
+    Rota__State state;
+    struct span reason, error_name, error_text, error_hint;
+    struct span facts;
+};
+struct ending ending_of(Rota__State state, enum error_code code); /* E_OK: no error */
+MUST_USE int job_end_lease(struct turn *t, struct lease *l, const struct ending *e);
+MUST_USE int job_to_ready(struct turn *t, struct lease *l, Rota__EventKind why,
+                          const struct ending *e, bool counts);
+/* Infrastructure fault: again while attempts are left, else dead. */
+MUST_USE int job_again(struct turn *t, struct lease *l, Rota__EventKind why, struct ending *e);
+MUST_USE int job_end_cancelled(struct turn *t, struct lease *l);
+MUST_USE int job_cancel_ready(struct turn *t, struct job_id job, const struct job_row *row,
+                              struct span reason);
+MUST_USE int lease_lost(struct turn *t, struct lease *l);
+MUST_USE int lease_alarm(struct turn *t, struct lease *l);
+MUST_USE int lease_save(struct turn *t, struct lease *l, struct span cancel_reason);
+/* finish.c. E_… when the lease is not the caller's; *ret_lease, or *ret_state when the job has ended under it. */
+MUST_USE int lease_by_ref(struct turn *t, const Rota__LeaseRef *ref, struct lease **ret_lease,
+                          Rota__State *ret_state);
+MUST_USE int job_parse(struct turn *t, const char *text, struct job_id *ret_id);
+
+MUST_USE int job_state(struct turn *t, struct job_id job, Rota__State *ret_state);
+
+/* keyring.c: stores a key's row under its hash and its serial. A store result, not a handler's. */
+MUST_USE int key_write(struct txn *txn, const uint8_t *hash_key, const char *text,
+                       const struct key_row *row);
+
+/* objects.c: how many jobs refer to an object of the artifact store. */
+MUST_USE int object_hold(struct turn *t, uint8_t kind, uint64_t account, const uint8_t sha256[32],
+                         uint64_t size);
+MUST_USE int object_release(struct turn *t, uint8_t kind, const struct account *a,
+                            const uint8_t sha256[32]);
+
+/* fold.c */
+void fold_add(struct turn *t, struct job_id id, uint64_t account, uint32_t app);
+MUST_USE int fold_some(struct turn *t);
+
+/* Shows what changed on the board, after the commit. */
+void turn_show(struct engine *e, struct effects *fx, uint64_t bt_ms);

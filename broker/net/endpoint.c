@@ -1,0 +1,244 @@
+/* endpoint.c: the socket, its life, and what nng calls.
+ *
+ * One raw REP socket serves all addresses. Raw, because then a request waits as a saved header of
+ * some dozen bytes, in any number and for any time; cooked REP has a fixed pool of contexts, and
+ * one client that fills it with long polls, or never reads, stops all others. The two upper queues
+ * get room: with nng's own depths of 1 and 0 each message waits for a thread switch, which costs
+ * two thirds of the throughput.          */
+#include "net/inside.h"
+
+#include "net/fault.h"
+#include "net/socket.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <base/clock.h>
+#include <errno.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { RECEIVE_QUEUE = 128, SEND_QUEUE = 8192, START_PROBE_MS = 5000 };
+
+void endpoint_note(struct endpoint *e, const char *event, const char *text, ...)
+{
+    if (!e->config.note)
+        return;
+    char line[256];
+    va_list ap;
+    va_start(ap, text);
+    vsnprintf(line, sizeof line, text, ap);
+    va_end(ap);
+    e->config.note(e->config.arg, event, line);
+}
+
+static void peer_describe_in(const nng_sockaddr *from, struct peer *peer)
+{
+    struct sockaddr_storage to = {0};
+    struct sockaddr_in *in = (struct sockaddr_in *)&to;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&to;
+    const void *bytes = NULL;
+    if (from->s_family == NNG_AF_INET) {
+        in->sin_family = AF_INET;
+        in->sin_addr.s_addr = from->s_in.sa_addr;
+        bytes = &in->sin_addr;
+    } else if (from->s_family == NNG_AF_INET6) {
+        in6->sin6_family = AF_INET6;
+        memcpy(&in6->sin6_addr, from->s_in6.sa_addr, sizeof in6->sin6_addr);
+        bytes = &in6->sin6_addr;
+    }
+    if (!bytes)
+        return;
+    inet_ntop(to.ss_family, bytes, peer->address, sizeof peer->address);
+    peer->is_loopback = address_is_loopback((struct sockaddr *)&to);
+}
+
+static struct peer peer_describe(nng_pipe pipe)
+{
+    struct peer peer = {.pipe = (uint32_t)pipe.id, .uid = UINT32_MAX};
+    nng_sockaddr from = {0};
+    uint64_t uid;
+    if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &from) != 0)
+        return peer; /* it hung up already; nothing is trusted about it */
+    peer.is_ipc = peer.is_loopback = from.s_family == NNG_AF_IPC;
+    if (peer.is_ipc && nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0)
+        peer.uid = (uint32_t)uid;
+    if (!peer.is_ipc)
+        peer_describe_in(&from, &peer);
+    return peer;
+}
+
+/* Before nng reads a byte of the new pipe. */
+static void pipe_came(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+    (void)event;
+    struct endpoint *e = arg;
+    struct peer peer = peer_describe(pipe);
+    uint32_t evicted = 0;
+    if (pipe_table_add(e->pipes, &peer, clock_boot_ms(), &evicted) < 0) {
+        nng_pipe_close(pipe);
+        return;
+    }
+    if (evicted != 0) {
+        atomic_fetch_add(&e->closed_silent, 1);
+        endpoint_pipe_close(e, evicted);
+    }
+}
+
+static void pipe_went(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+    (void)event;
+    struct endpoint *e = arg;
+    pipe_table_remove(e->pipes, (uint32_t)pipe.id);
+}
+
+static void received(void *arg)
+{
+    struct receiver *r = arg;
+    int rv = nng_aio_result(r->aio);
+    if (rv == NNG_ECLOSED || rv == NNG_ECANCELED || atomic_load(&r->endpoint->is_closing)) {
+        if (rv == 0)
+            nng_msg_free(nng_aio_get_msg(r->aio));
+        return;
+    }
+    if (rv == 0)
+        message_receive(r->endpoint, nng_aio_get_msg(r->aio));
+    nng_recv_aio(r->endpoint->socket, r->aio);
+}
+
+static int socket_prepare(struct endpoint *e)
+{
+    int rv = nng_rep0_open_raw(&e->socket);
+    if (rv == 0)
+        rv = nng_socket_set_int(e->socket, NNG_OPT_RECVBUF, RECEIVE_QUEUE);
+    if (rv == 0)
+        rv = nng_socket_set_int(e->socket, NNG_OPT_SENDBUF, SEND_QUEUE);
+    if (rv == 0)
+        rv = nng_socket_set_size(e->socket, NNG_OPT_RECVMAXSZ, TCP_MESSAGE_BYTES_MAX);
+    if (rv == 0)
+        rv = nng_pipe_notify(e->socket, NNG_PIPE_EV_ADD_PRE, pipe_came, e);
+    if (rv == 0)
+        rv = nng_pipe_notify(e->socket, NNG_PIPE_EV_REM_POST, pipe_went, e);
+    return rv == 0 ? 0 : err_raise(nng_fault(rv));
+}
+
+static int receivers_prepare(struct endpoint *e)
+{
+    for (int i = 0; i < RECEIVERS; i++) {
+        e->receivers[i].endpoint = e;
+        int rv = nng_aio_alloc(&e->receivers[i].aio, received, &e->receivers[i]);
+        if (rv != 0)
+            return err_raise(nng_fault(rv));
+    }
+    return 0;
+}
+
+int endpoint_new(const struct endpoint_config *config, struct endpoint **ret_endpoint)
+{
+    assert(config->inbox);
+    AUTO(endpoint) e = calloc(1, sizeof *e);
+    if (!e)
+        return err_raise(-ENOMEM);
+    e->config = *config;
+    e->stop_fd = eventfd(0, EFD_CLOEXEC);
+    if (e->stop_fd < 0)
+        return err_raise(-errno);
+    int r = pipe_table_new(config->inbox, &e->pipes);
+    if (r == 0)
+        r = socket_prepare(e);
+    if (r == 0)
+        r = sender_new(e->socket, &e->sender);
+    if (r == 0)
+        r = receivers_prepare(e);
+    if (r < 0)
+        return err_pass(r);
+    *ret_endpoint = TAKE(e);
+    return 0;
+}
+
+struct endpoint *endpoint_free(struct endpoint *e)
+{
+    if (!e)
+        return NULL;
+    if (e->is_started)
+        warden_stop(e);
+    atomic_store(&e->is_closing, true);
+    for (int i = 0; i < RECEIVERS; i++)
+        if (e->receivers[i].aio)
+            nng_aio_stop(e->receivers[i].aio);
+    if (e->socket.id != 0)
+        nng_close(e->socket);
+    for (int i = 0; i < RECEIVERS; i++)
+        if (e->receivers[i].aio)
+            nng_aio_free(e->receivers[i].aio);
+    sender_free(e->sender);
+    pipe_table_free(e->pipes);
+    while (e->listeners) {
+        struct listener *next = e->listeners->next;
+        listener_free(e->listeners);
+        e->listeners = next;
+    }
+    if (e->stop_fd >= 0)
+        close(e->stop_fd);
+    free(e);
+    return NULL;
+}
+
+int endpoint_listen(struct endpoint *e, const char *url)
+{
+    assert(!e->is_started);
+    AUTO(listener) l = NULL;
+    int r = listener_new(&e->config, url, &l);
+    if (r == 0)
+        r = listener_open(l, e->socket);
+    if (r)
+        return r < 0 ? err_pass(r) : r;
+    struct listener **last = &e->listeners;
+    while (*last)
+        last = &(*last)->next;
+    *last = TAKE(l);
+    return 0;
+}
+
+int endpoint_start(struct endpoint *e)
+{
+    assert(!e->is_started);
+    for (int i = 0; i < RECEIVERS; i++)
+        nng_recv_aio(e->socket, e->receivers[i].aio);
+    for (struct listener *l = e->listeners; l; l = l->next)
+        if (!listener_probe(e, l, START_PROBE_MS))
+            return err_raise(-ETIMEDOUT);
+    int r = warden_start(e);
+    if (r < 0)
+        return err_pass(r);
+    e->is_started = true;
+    return 0;
+}
+
+void endpoint_pipe_is_known(struct endpoint *e, uint32_t pipe)
+{
+    pipe_table_known(e->pipes, pipe);
+}
+
+void endpoint_pipe_close(struct endpoint *e, uint32_t pipe)
+{
+    (void)e;
+    nng_pipe_close((nng_pipe){.id = pipe});
+}
+
+void endpoint_stats(struct endpoint *e, struct endpoint_stats *ret_stats)
+{
+    struct endpoint_stats s = {
+        .relistens = atomic_load(&e->relistens),
+        .requests = atomic_load(&e->requests),
+        .refused_busy = atomic_load(&e->refused_busy),
+        .refused_overloaded = atomic_load(&e->refused_overloaded),
+        .malformed = atomic_load(&e->malformed),
+        .closed_silent = atomic_load(&e->closed_silent),
+    };
+    pipe_table_count(e->pipes, &s.pipes, &s.silent_pipes);
+    *ret_stats = s;
+}

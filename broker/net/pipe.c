@@ -1,0 +1,257 @@
+/* pipe.c: one table under one lock, and the silent pipes in a list by age. The table has a fixed
+ * number of chains indexed by the low bits of the number that nng gives a pipe: those are
+ * consecutive, so chains are short, and adding a pipe can never fail half-way.
+ *
+ * The lock is held for some hundred nanoseconds, twice a request. Under it an inbox lane's own lock
+ * is taken (never the other way round): the push has to be inside, else a request could be queued
+ * behind the news that its pipe is gone and its poll would be parked for ever.
+ *
+ * The oldest silent pipe makes room for a new one, rather than the new one being refused: who wants
+ * to keep an honest client out then has to open 1,024 connections in the milliseconds between that
+ * client's connect and its first answer, over and over.
+ *
+ * A pipe that never got a request through leaves no notice: nothing can be parked for it, and a
+ * storm of connect-and-close must not fill the memory of the threads above. */
+#include "net/pipe.h"
+
+#include "net/endpoint.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+
+#include <utlist.h>
+
+enum { REFUSALS_MAX = 1024, CHAINS = 1 << 15 };
+
+struct pipe {
+    struct pipe *chain;
+    struct pipe *prev, *next; /* in the silent list, or in the owed list once it is gone */
+    struct peer peer;
+    uint64_t since_ms;
+    uint16_t in_flight, refusals;
+    bool is_known, was_heard, is_hung_up;
+};
+
+struct pipe_table {
+    pthread_mutex_t mx;
+    struct inbox *inbox;
+    struct pipe *silent, *owed;
+    uint32_t n, silent_n;
+    struct pipe *chains[CHAINS];
+};
+
+int pipe_table_new(struct inbox *inbox, struct pipe_table **ret_table)
+{
+    AUTO_FREE struct pipe_table *t = calloc(1, sizeof *t);
+    if (!t)
+        return err_raise(-ENOMEM);
+    int r = pthread_mutex_init(&t->mx, NULL);
+    if (r)
+        return err_raise(-r);
+    t->inbox = inbox;
+    *ret_table = TAKE(t);
+    return 0;
+}
+
+struct pipe_table *pipe_table_free(struct pipe_table *t)
+{
+    if (!t)
+        return NULL;
+    struct pipe *p, *next;
+    for (size_t i = 0; i < CHAINS; i++)
+        LL_FOREACH_SAFE2(t->chains[i], p, next, chain)
+    free(p);
+    DL_FOREACH_SAFE (t->owed, p, next)
+        free(p);
+    pthread_mutex_destroy(&t->mx);
+    free(t);
+    return NULL;
+}
+
+static struct pipe **chain_of(struct pipe_table *t, uint32_t pipe)
+{
+    return &t->chains[pipe & (CHAINS - 1)];
+}
+
+static struct pipe *find(struct pipe_table *t, uint32_t pipe)
+{
+    struct pipe *p = *chain_of(t, pipe);
+    while (p && p->peer.pipe != pipe)
+        p = p->chain;
+    return p;
+}
+
+static void leave_silent(struct pipe_table *t, struct pipe *p)
+{
+    if (p->is_known || p->is_hung_up)
+        return;
+    assert(t->silent_n > 0);
+    DL_DELETE(t->silent, p);
+    t->silent_n--;
+}
+
+/* Holding the lock. A pipe that was hung up is out of the list, so that it is not chosen twice. */
+static uint32_t evict_silent(struct pipe_table *t)
+{
+    if (t->silent_n < SILENT_PIPES_MAX)
+        return 0;
+    struct pipe *oldest = t->silent;
+    leave_silent(t, oldest);
+    oldest->is_hung_up = true;
+    return oldest->peer.pipe;
+}
+
+int pipe_table_add(struct pipe_table *t, const struct peer *peer, uint64_t now_ms,
+                   uint32_t *ret_evicted)
+{
+    struct pipe *p = calloc(1, sizeof *p);
+    if (!p)
+        return err_raise(-ENOMEM);
+    p->peer = *peer;
+    p->since_ms = now_ms;
+    pthread_mutex_lock(&t->mx);
+    assert(!find(t, peer->pipe));
+    *ret_evicted = evict_silent(t);
+    LL_PREPEND2(*chain_of(t, peer->pipe), p, chain);
+    t->n++;
+    DL_APPEND(t->silent, p);
+    t->silent_n++;
+    pthread_mutex_unlock(&t->mx);
+    return 0;
+}
+
+/* All notices or none, so that a lane is never told twice. */
+static bool push_notices(struct pipe_table *t, const struct peer *peer)
+{
+    struct inbound *notice[OP_LANES] = {NULL};
+    bool is_complete = true;
+    for (int i = 0; i < OP_LANES; i++) {
+        notice[i] = calloc(1, sizeof *notice[i]);
+        is_complete = is_complete && notice[i];
+    }
+    for (int i = 0; i < OP_LANES; i++) {
+        if (!is_complete) {
+            inbound_free(notice[i]);
+            continue;
+        }
+        notice[i]->kind = INBOUND_PIPE_GONE;
+        notice[i]->peer = *peer;
+        int r = inbox_push(t->inbox, (enum op_lane)i, notice[i]);
+        assert(r == 0); /* notices are not charged, so they always fit */
+        (void)r;
+    }
+    return is_complete;
+}
+
+void pipe_table_remove(struct pipe_table *t, uint32_t pipe)
+{
+    pthread_mutex_lock(&t->mx);
+    AUTO_FREE struct pipe *p = find(t, pipe);
+    if (p) {
+        leave_silent(t, p);
+        LL_DELETE2(*chain_of(t, pipe), p, chain);
+        t->n--;
+        if (p->was_heard && !push_notices(t, &p->peer)) {
+            DL_APPEND(t->owed, p);
+            p = NULL;
+        }
+    }
+    pthread_mutex_unlock(&t->mx);
+}
+
+void pipe_table_settle_owed(struct pipe_table *t)
+{
+    struct pipe *p, *next;
+    pthread_mutex_lock(&t->mx);
+    DL_FOREACH_SAFE (t->owed, p, next) {
+        if (!push_notices(t, &p->peer))
+            break;
+        DL_DELETE(t->owed, p);
+        free(p);
+    }
+    pthread_mutex_unlock(&t->mx);
+}
+
+/* Holding the lock. */
+static int push_one(struct pipe_table *t, struct pipe *p, enum op_lane lane, struct inbound *in)
+{
+    if (!p || p->is_hung_up)
+        return PIPE_GONE;
+    if (p->in_flight >= PIPE_REQUESTS_MAX)
+        return PIPE_BUSY;
+    in->peer = p->peer;
+    if (inbox_push(t->inbox, lane, in) == INBOX_FULL)
+        return PIPE_OVERLOADED;
+    p->in_flight++;
+    p->refusals = 0;
+    p->was_heard = true;
+    return 0;
+}
+
+int pipe_table_push(struct pipe_table *t, enum op_lane lane, struct inbound *in)
+{
+    pthread_mutex_lock(&t->mx);
+    int r = push_one(t, find(t, in->to.pipe), lane, in);
+    pthread_mutex_unlock(&t->mx);
+    return r;
+}
+
+int pipe_table_answered(struct pipe_table *t, uint32_t pipe, bool *ret_is_ipc)
+{
+    pthread_mutex_lock(&t->mx);
+    struct pipe *p = find(t, pipe);
+    if (p) {
+        assert(p->in_flight > 0);
+        p->in_flight--;
+        *ret_is_ipc = p->peer.is_ipc;
+    }
+    pthread_mutex_unlock(&t->mx);
+    return p ? 0 : PIPE_GONE;
+}
+
+bool pipe_table_refused(struct pipe_table *t, uint32_t pipe)
+{
+    pthread_mutex_lock(&t->mx);
+    struct pipe *p = find(t, pipe);
+    bool is_enough = p && !p->is_hung_up && ++p->refusals >= REFUSALS_MAX;
+    if (is_enough) {
+        leave_silent(t, p);
+        p->is_hung_up = true;
+    }
+    pthread_mutex_unlock(&t->mx);
+    return is_enough;
+}
+
+void pipe_table_known(struct pipe_table *t, uint32_t pipe)
+{
+    pthread_mutex_lock(&t->mx);
+    struct pipe *p = find(t, pipe);
+    if (p && !p->is_known) {
+        leave_silent(t, p);
+        p->is_known = true;
+    }
+    pthread_mutex_unlock(&t->mx);
+}
+
+size_t pipe_table_silent(struct pipe_table *t, uint64_t since_ms, uint32_t *ret_pipes, size_t max)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&t->mx);
+    while (n < max && t->silent && t->silent->since_ms < since_ms) {
+        struct pipe *p = t->silent;
+        leave_silent(t, p);
+        p->is_hung_up = true;
+        ret_pipes[n++] = p->peer.pipe;
+    }
+    pthread_mutex_unlock(&t->mx);
+    return n;
+}
+
+void pipe_table_count(struct pipe_table *t, uint32_t *ret_pipes, uint32_t *ret_silent)
+{
+    pthread_mutex_lock(&t->mx);
+    *ret_pipes = t->n;
+    *ret_silent = t->silent_n;
+    pthread_mutex_unlock(&t->mx);
+}

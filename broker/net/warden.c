@@ -1,0 +1,167 @@
+/* warden.c: one thread that looks after what nng 1.5.2 does not.
+ *
+ * Four times in `probe_ms` it hangs up on pipes that stayed silent too long, delivers notices that
+ * were owed for want of memory, and pings each listener. The fault behind the ping: when a peer
+ * goes away between connect and the end of the SP handshake, nng gives that connection's EPIPE (as
+ * NNG_ECLOSED) to the listener's own accept, which takes it for "the listener was closed" and never
+ * accepts again. The kernel and the handshake go on, so clients connect, are greeted, and are never
+ * heard. It takes a connect and a close on IPC, a FIN and a RST on TCP, and a break-off in the TLS
+ * handshake.
+ *
+ * An unanswered ping means: listen anew at the same address (listener.c), then hang up on those
+ * whom the dead listener took in (socket.c), so that they connect to the new one. */
+#include "net/inside.h"
+
+#include "net/probe.h"
+#include "net/socket.h"
+
+#include <assert.h>
+#include <base/clock.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { PROBE_MS = 1000, TICKS_PER_PROBE = 4, SILENT_BATCH = 64 };
+
+/* What the warden keeps between its rounds. */
+struct rounds {
+    struct endpoint *endpoint;
+    struct suspect *suspects;
+    size_t suspects_n;
+};
+
+static uint32_t probe_timeout_ms(const struct endpoint *e)
+{
+    return e->config.probe_ms ? e->config.probe_ms : PROBE_MS;
+}
+
+static void sweep_silent(struct endpoint *e)
+{
+    uint32_t pipes[SILENT_BATCH];
+    uint64_t now_ms = clock_boot_ms();
+    if (now_ms < SILENT_MS_MAX)
+        return;
+    size_t n;
+    do {
+        n = pipe_table_silent(e->pipes, now_ms - SILENT_MS_MAX, pipes, ARRAY_LEN(pipes));
+        for (size_t i = 0; i < n; i++)
+            endpoint_pipe_close(e, pipes[i]);
+        atomic_fetch_add(&e->closed_silent, n);
+    } while (n == ARRAY_LEN(pipes));
+}
+
+/* The id is random and known to nobody else, so that no client can have its request taken for a
+ * probe. */
+bool listener_probe(struct endpoint *e, struct listener *l, uint32_t timeout_ms)
+{
+    struct sockaddr_storage address;
+    socklen_t n = listener_probe_address(l, &address);
+    uint64_t id;
+    int r;
+    if (l->transport == TRANSPORT_TLS) {
+        r = probe_connect((struct sockaddr *)&address, n, timeout_ms, e->stop_fd);
+    } else {
+        if (getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id)
+            return true;
+        atomic_store(&e->probe_id, id | 1);
+        r = probe_ping((struct sockaddr *)&address, n, id | 1, timeout_ms, e->stop_fd);
+        atomic_store(&e->probe_id, 0);
+    }
+    if (r < 0) {
+        /* Our own want of descriptors or memory says nothing about the listener. */
+        endpoint_note(e, "net.probe_failed", "url=%s fault=%s", l->url, strerrorname_np(-r));
+        return true;
+    }
+    return r != PROBE_SILENT;
+}
+
+static void tell_limit(struct endpoint *e)
+{
+    if (e->is_limit_told)
+        return;
+    e->is_limit_told = true;
+    endpoint_note(e, "net.relisten_limit", "relistens=%d, draining", RELISTENS_MAX);
+    if (e->config.relisten_limit)
+        e->config.relisten_limit(e->config.arg);
+}
+
+static void suspect_all(struct rounds *w, const struct listener *l)
+{
+    free(w->suspects);
+    w->suspects = NULL;
+    w->suspects_n = 0;
+    int r = suspects_collect(&l->address.any, &w->suspects, &w->suspects_n);
+    if (r < 0)
+        endpoint_note(w->endpoint, "net.suspects_failed", "url=%s fault=%s", l->url,
+                      strerrorname_np(-r));
+    uint32_t hung_up = 0;
+    w->suspects_n = suspects_look(w->suspects, w->suspects_n, &hung_up);
+}
+
+static void look_at_suspects(struct rounds *w)
+{
+    uint32_t hung_up = 0;
+    if (w->suspects_n == 0)
+        return;
+    w->suspects_n = suspects_look(w->suspects, w->suspects_n, &hung_up);
+    if (hung_up > 0)
+        endpoint_note(w->endpoint, "net.stranded", "hung_up=%u", hung_up);
+}
+
+static void revive(struct rounds *w, struct listener *l)
+{
+    struct endpoint *e = w->endpoint;
+    if (atomic_load(&e->relistens) >= RELISTENS_MAX) {
+        tell_limit(e);
+        return;
+    }
+    suspect_all(w, l);
+    int r = listener_reopen(l, e->socket);
+    if (r == 0) {
+        uint32_t n = atomic_fetch_add(&e->relistens, 1) + 1;
+        endpoint_note(e, "net.relisten", "url=%s relistens=%u", l->url, n);
+    } else {
+        endpoint_note(e, "net.relisten_failed", "url=%s fault=%s, trying again", l->url,
+                      r < 0 ? strerrorname_np(-r) : "EADDRINUSE");
+    }
+}
+
+static void round_make(struct rounds *w)
+{
+    struct endpoint *e = w->endpoint;
+    sweep_silent(e);
+    pipe_table_settle_owed(e->pipes);
+    look_at_suspects(w);
+    if (e->config.no_self_probe)
+        return;
+    for (struct listener *l = e->listeners; l; l = l->next)
+        if (!listener_probe(e, l, probe_timeout_ms(e)))
+            revive(w, l);
+}
+
+static void *warden_run(void *arg)
+{
+    struct rounds w = {.endpoint = arg};
+    struct pollfd stop = {.fd = w.endpoint->stop_fd, .events = POLLIN};
+    int tick_ms = (int)(probe_timeout_ms(w.endpoint) / TICKS_PER_PROBE);
+    while (poll(&stop, 1, tick_ms) <= 0)
+        round_make(&w);
+    free(w.suspects);
+    return NULL;
+}
+
+int warden_start(struct endpoint *e)
+{
+    int r = pthread_create(&e->warden, NULL, warden_run, e);
+    return r ? err_raise(-r) : 0;
+}
+
+void warden_stop(struct endpoint *e)
+{
+    int r = eventfd_write(e->stop_fd, 1);
+    assert(r == 0);
+    (void)r;
+    pthread_join(e->warden, NULL);
+}

@@ -1,0 +1,161 @@
+/* keys.c: keys are built field by field at the end of the buffer's used part; integers big-endian,
+ * so that bytes sort as numbers. */
+#include "store/keys.h"
+
+#include <assert.h>
+
+struct key_end {
+    struct key_buf *buf;
+    size_t n;
+};
+
+static void add_bytes(struct key_end *k, const void *p, size_t n)
+{
+    assert(n <= KEY_BYTES_MAX - k->n);
+    if (n)
+        memcpy(k->buf->b + k->n, p, n);
+    k->n += n;
+}
+
+static void add_u8(struct key_end *k, uint8_t v)
+{
+    add_bytes(k, &v, 1);
+}
+
+#define DEFINE_ADD(bits)                                                                           \
+    static void add_u##bits(struct key_end *k, uint##bits##_t v)                                   \
+    {                                                                                              \
+        uint8_t b[sizeof v];                                                                       \
+        put_be##bits(b, v);                                                                        \
+        add_bytes(k, b, sizeof b);                                                                 \
+    }
+DEFINE_ADD(16)
+DEFINE_ADD(32)
+DEFINE_ADD(64)
+
+static void add_id(struct key_end *k, struct job_id id)
+{
+    add_bytes(k, id.b, sizeof id.b);
+}
+
+static struct span key_done(const struct key_end *k)
+{
+    return span_of(k->buf->b, k->n);
+}
+
+#define DEFINE_KEY(bits)                                                                           \
+    struct span key_u##bits(struct key_buf *buf, uint##bits##_t v)                                 \
+    {                                                                                              \
+        struct key_end k = {buf, 0};                                                               \
+        add_u##bits(&k, v);                                                                        \
+        return key_done(&k);                                                                       \
+    }
+DEFINE_KEY(16)
+DEFINE_KEY(32)
+DEFINE_KEY(64)
+
+struct span key_id(struct key_buf *buf, struct job_id id)
+{
+    struct key_end k = {buf, 0};
+    add_id(&k, id);
+    return key_done(&k);
+}
+
+struct span key_ready(struct key_buf *buf, uint16_t pool, uint64_t account, uint8_t priority,
+                      struct job_id id)
+{
+    struct key_end k = {buf, 0};
+    add_u16(&k, pool);
+    add_u64(&k, account);
+    add_u8(&k, priority);
+    add_id(&k, id);
+    return key_done(&k);
+}
+
+struct span key_ring(struct key_buf *buf, uint16_t pool, uint8_t tier, uint64_t turn)
+{
+    struct key_end k = {buf, 0};
+    add_u16(&k, pool);
+    add_u8(&k, tier);
+    add_u64(&k, turn);
+    return key_done(&k);
+}
+
+struct span key_tally(struct key_buf *buf, uint64_t account, uint16_t pool)
+{
+    struct key_end k = {buf, 0};
+    add_u64(&k, account);
+    add_u16(&k, pool);
+    return key_done(&k);
+}
+
+struct span key_due(struct key_buf *buf, uint64_t due_ms, struct job_id id)
+{
+    struct key_end k = {buf, 0};
+    add_u64(&k, due_ms);
+    add_id(&k, id);
+    return key_done(&k);
+}
+
+struct span key_of_account(struct key_buf *buf, uint64_t account, struct job_id id)
+{
+    struct key_end k = {buf, 0};
+    add_u8(&k, 'A');
+    add_u64(&k, account);
+    add_id(&k, id);
+    return key_done(&k);
+}
+
+struct span key_of_app(struct key_buf *buf, uint64_t account, uint32_t app, struct job_id id)
+{
+    struct key_end k = {buf, 0};
+    add_u8(&k, 'P');
+    add_u64(&k, account);
+    add_u32(&k, app);
+    add_id(&k, id);
+    return key_done(&k);
+}
+
+struct span key_of_finished(struct key_buf *buf, uint64_t finished_ms, struct job_id id)
+{
+    struct key_end k = {buf, 0};
+    add_u8(&k, 'F');
+    add_u64(&k, finished_ms);
+    add_id(&k, id);
+    return key_done(&k);
+}
+
+struct span key_app(struct key_buf *buf, uint64_t account, struct span name)
+{
+    struct key_end k = {buf, 0};
+    add_u64(&k, account);
+    add_bytes(&k, name.p, name.n);
+    return key_done(&k);
+}
+
+struct span key_idem(struct key_buf *buf, struct span idempotency_key, uint64_t account)
+{
+    struct key_end k = {buf, 0};
+    add_bytes(&k, idempotency_key.p, idempotency_key.n);
+    add_u8(&k, 0);
+    add_u64(&k, account);
+    return key_done(&k);
+}
+
+struct span key_object(struct key_buf *buf, uint8_t kind, uint64_t account,
+                       const uint8_t sha256[32])
+{
+    struct key_end k = {buf, 0};
+    add_u8(&k, kind);
+    add_u64(&k, account);
+    add_bytes(&k, sha256, 32);
+    return key_done(&k);
+}
+
+struct job_id key_tail_id(struct span key)
+{
+    struct job_id id;
+    assert(key.n >= sizeof id.b);
+    memcpy(id.b, (const uint8_t *)key.p + key.n - sizeof id.b, sizeof id.b);
+    return id;
+}

@@ -1,0 +1,192 @@
+/* room.c: how full the database is, and the small chores between turns.
+ *
+ * LMDB never gives a page back to the file, so "last page" alone never falls: what counts is last
+ * page
+ * + 1 less the pages on the free list. The free list is a table of its own (number 0; one row for
+ * each transaction that freed pages, its first word is their count); it is walked only when the
+ * last page alone says "full", so the common answer costs two system calls.
+ *
+ * A full disk shows inside a commit as EIO, when it is too late. So the disk is looked at before,
+ * and a reserve is kept back for finishes and cancels, which must always fit.
+ *
+ * Zeros are written ahead of the file's end, so that a commit overwrites blocks that the file
+ * already has: its fdatasync then need not wait for the file system to record a new length. Nothing
+ * of the database lies beyond the file's end, and only the turn's thread writes, between turns. */
+#include "store/store_impl.h"
+
+#include <assert.h>
+#include <base/clock.h>
+#include <errno.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+enum {
+    ROOM_LOOK_MS = 100,
+    READERS_CHECK_MS = 10000,
+    AHEAD_BYTES = 8 << 20, /* kept zeroed beyond the last page */
+    AHEAD_STEP_BYTES = 1 << 20,
+};
+
+/* ---- measuring ---- */
+
+static int pages_end(struct store *s, uint64_t *ret_bytes)
+{
+    MDB_envinfo info;
+    int rc = LMDB(mdb_env_info(s->env, &info));
+    if (rc)
+        return store_fault(rc);
+    *ret_bytes = ((uint64_t)info.me_last_pgno + 1) * s->page_bytes;
+    return 0;
+}
+
+static int free_list_sum(MDB_cursor *c, uint64_t *ret_pages)
+{
+    uint64_t pages = 0;
+    MDB_val k, v;
+    int rc;
+    while ((rc = LMDB(mdb_cursor_get(c, &k, &v, MDB_NEXT))) == 0) {
+        size_t n;
+        memcpy(&n, v.mv_data, sizeof n);
+        pages += n;
+    }
+    if (rc != MDB_NOTFOUND)
+        return store_fault(rc);
+    *ret_pages = pages;
+    return 0;
+}
+
+static int pages_free(struct store *s, uint64_t *ret_bytes)
+{
+    AUTO(txn) txn = NULL;
+    int r = store_snapshot(s, &txn);
+    if (r < 0)
+        return err_pass(r);
+    MDB_cursor *c;
+    int rc = LMDB(mdb_cursor_open(txn->mdb, 0, &c));
+    if (rc)
+        return store_fault(rc);
+    uint64_t pages = 0;
+    r = free_list_sum(c, &pages);
+    mdb_cursor_close(c);
+    *ret_bytes = pages * s->page_bytes;
+    return r;
+}
+
+int store_usage(struct store *s, struct store_usage *ret_usage)
+{
+    uint64_t end = 0, unused = 0;
+    int r = pages_end(s, &end);
+    if (!r)
+        r = pages_free(s, &unused);
+    if (r)
+        return r;
+    *ret_usage = (struct store_usage){
+        .used_bytes = end > unused ? end - unused : 0,
+        .quota_bytes = s->quota_bytes,
+        .map_bytes = s->map_bytes,
+        .commits = s->commits,
+        .writes = s->writes,
+    };
+    return 0;
+}
+
+/* ---- room ---- */
+
+struct room {
+    uint64_t used_bytes, disk_bytes;
+};
+
+static bool room_is_enough(const struct store *s, struct room room)
+{
+    uint64_t limit = s->map_bytes;
+    if (s->quota_bytes && s->quota_bytes < limit)
+        limit = s->quota_bytes;
+    return room.used_bytes + s->reserve_bytes <= limit && room.disk_bytes >= s->reserve_bytes;
+}
+
+static int file_look(struct store *s, uint64_t *ret_file_bytes, uint64_t *ret_disk_bytes)
+{
+    mdb_filehandle_t fd;
+    int rc = LMDB(mdb_env_get_fd(s->env, &fd));
+    if (rc)
+        return store_fault(rc);
+    struct stat st;
+    struct statvfs vfs;
+    if (fstat(fd, &st) < 0 || fstatvfs(fd, &vfs) < 0)
+        return err_raise(-errno);
+    *ret_file_bytes = (uint64_t)st.st_size;
+    *ret_disk_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+    return 0;
+}
+
+static int room_look(struct store *s)
+{
+    uint64_t end = 0, file = 0, unused = 0;
+    struct room room = {0};
+    int r = pages_end(s, &end);
+    if (!r)
+        r = file_look(s, &file, &room.disk_bytes);
+    if (r)
+        return r;
+    room.used_bytes = end;
+    room.disk_bytes += file > end ? file - end : 0; /* zeroed ahead: ours already */
+    if (room_is_enough(s, room))
+        return 0;
+    r = pages_free(s, &unused);
+    if (r)
+        return r;
+    room.used_bytes -= unused < end ? unused : end;
+    room.disk_bytes += unused;
+    return room_is_enough(s, room) ? 0 : STORE_FULL;
+}
+
+int store_has_room(struct store *s)
+{
+    uint64_t now_ms = clock_boot_ms();
+    if (s->room_seen_ms && now_ms - s->room_seen_ms < ROOM_LOOK_MS)
+        return s->room;
+    int r = room_look(s);
+    if (r < 0)
+        return err_pass(r);
+    s->room_seen_ms = now_ms;
+    s->room = r;
+    return r;
+}
+
+/* ---- chores ---- */
+
+/* A failure is no fault here: a full disk is has_room's to tell, and a commit without zeros is
+ * slower, not wrong. */
+static void zeros_ahead(struct store *s)
+{
+    static const uint8_t zeros[AHEAD_STEP_BYTES];
+    uint64_t end = 0;
+    mdb_filehandle_t fd;
+    struct stat st;
+    if (pages_end(s, &end) || LMDB(mdb_env_get_fd(s->env, &fd)) || fstat(fd, &st) < 0)
+        return;
+    uint64_t file = (uint64_t)st.st_size;
+    if (file >= end + AHEAD_BYTES || file + AHEAD_STEP_BYTES > s->map_bytes)
+        return;
+    ssize_t n = pwrite(fd, zeros, sizeof zeros, st.st_size);
+    (void)n;
+}
+
+static void readers_check(struct store *s, uint64_t now_ms)
+{
+    if (s->readers_checked_ms && now_ms - s->readers_checked_ms < READERS_CHECK_MS)
+        return;
+    s->readers_checked_ms = now_ms;
+    int dead;
+    int rc = LMDB(mdb_reader_check(s->env, &dead));
+    (void)rc; /* tried again in ten seconds */
+}
+
+void store_tend(struct store *s, uint64_t now_ms)
+{
+    assert(!s->writer.mdb);
+    if (s->is_dead)
+        return;
+    readers_check(s, now_ms);
+    zeros_ahead(s);
+}

@@ -1,0 +1,393 @@
+/* client.c: the public face of librota: a client's life, one call, and the call that tries again.
+ *
+ * rota_call_start() is the road that all calls take; rota_call() waits for it with a semaphore on
+ * its own stack and repeats it. What a repeat could double is repeated only when the broker itself
+ * refused it: an idempotency key or a nonce covers publishes and leases and is filled in here when
+ * missing; KEY_CREATE and LOG have no such cover. */
+#include "client.h"
+
+#include "client_link.h"
+
+#include <assert.h>
+#include <base/clock.h>
+#include <errno.h>
+#include <limits.h>
+#include <semaphore.h>
+#include <sodium.h>
+#include <string.h>
+
+enum {
+    TIMEOUT_MS = 60000,
+    RETRIES_MAX = 5,
+    BACKOFF_MS = 1000,
+    SILENT_MS = 20000,
+    NONCE_BYTES = 16
+};
+
+/* ---- a client's life ---- */
+
+static int credential_keep(struct rota_client *client, const char *credential)
+{
+    size_t n = strlen(credential) + 1;
+    client->credential = sodium_malloc(n);
+    if (!client->credential)
+        return err_raise(-ENOMEM);
+    memcpy(client->credential, credential, n);
+    return 0;
+}
+
+/* The certificate must name the host that the URL names. */
+static int tls_open(struct rota_client *client, const struct rota_client_config *config)
+{
+    if (strncmp(client->url, "tls+tcp://", 10) != 0)
+        return 0;
+    if (!config->tls_ca_file)
+        return err_raise(-EINVAL);
+    nng_url *url;
+    if (nng_tls_config_alloc(&client->tls, NNG_TLS_MODE_CLIENT) != 0)
+        return err_raise(-ENOMEM);
+    if (nng_url_parse(&url, client->url) != 0)
+        return err_raise(-EINVAL);
+    int e = nng_tls_config_server_name(client->tls, url->u_hostname);
+    nng_url_free(url);
+    if (!e)
+        e = nng_tls_config_auth_mode(client->tls, NNG_TLS_AUTH_MODE_REQUIRED);
+    if (!e)
+        e = nng_tls_config_ca_file(client->tls, config->tls_ca_file);
+    if (!e && config->tls_cert_key_file)
+        e = nng_tls_config_cert_key_file(client->tls, config->tls_cert_key_file, NULL);
+    return e == 0 ? 0 : err_raise(e == NNG_ENOMEM ? -ENOMEM : -EINVAL);
+}
+
+static bool is_known_scheme(const char *url)
+{
+    return strncmp(url, "ipc://", 6) == 0 || strncmp(url, "tcp://", 6) == 0 ||
+           strncmp(url, "tls+tcp://", 10) == 0;
+}
+
+/* Pauses are measured on a clock that does not step. */
+static void lock_init(struct rota_client *client)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&client->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&client->lock, NULL);
+}
+
+static int client_fill(struct rota_client *client, const struct rota_client_config *config)
+{
+    client->timeout_ms = config->timeout_ms ? config->timeout_ms : TIMEOUT_MS;
+    client->retries_max = config->retries_max ? config->retries_max : RETRIES_MAX;
+    if (config->retries_max == ROTA_NO_RETRY)
+        client->retries_max = 0;
+    client->backoff_base_ms = BACKOFF_MS;
+    client->silent_ms = SILENT_MS;
+    client->url = strdup(config->url);
+    client->environment = strdup(config->environment ? config->environment : "");
+    if (!client->url || !client->environment)
+        return err_raise(-ENOMEM);
+    int r = credential_keep(client, config->credential ? config->credential : "");
+    if (r == 0)
+        r = tls_open(client, config);
+    if (r == 0)
+        r = link_new(client, &client->links[0]);
+    if (r < 0)
+        return err_pass(r);
+    client->link_count = 1;
+    return 0;
+}
+
+int rota_client_new(const struct rota_client_config *config, struct rota_client **ret_client)
+{
+    if (!config->url || !is_known_scheme(config->url))
+        return err_raise(-EINVAL);
+    if (sodium_init() < 0)
+        return err_raise(-EIO);
+    struct rota_client *client = calloc(1, sizeof *client);
+    if (!client)
+        return err_raise(-ENOMEM);
+    lock_init(client);
+    int r = client_fill(client, config);
+    if (r < 0) {
+        rota_client_free(client);
+        return err_pass(r);
+    }
+    *ret_client = client;
+    return 0;
+}
+
+void rota_client_tune(struct rota_client *client, uint32_t backoff_base_ms, uint32_t silent_ms)
+{
+    client->backoff_base_ms = backoff_base_ms;
+    client->silent_ms = silent_ms;
+}
+
+/* Waits for `changed` at most `ms`. Under the lock. */
+static void changed_wait(struct rota_client *client, uint64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    uint64_t ns = (uint64_t)until.tv_nsec + ms % 1000 * 1000000;
+    until.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    pthread_cond_timedwait(&client->changed, &client->lock, &until);
+}
+
+/* Cancelling is repeated, because it misses a call that stands between its two steps. */
+static void calls_end(struct rota_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    client->is_closing = true;
+    pthread_cond_broadcast(&client->changed);
+    while (client->busy || client->callers) {
+        pthread_mutex_unlock(&client->lock);
+        for (unsigned i = 0; i < client->link_count; i++)
+            link_cancel(client->links[i]);
+        pthread_mutex_lock(&client->lock);
+        if (client->busy || client->callers)
+            changed_wait(client, 10);
+    }
+    pthread_mutex_unlock(&client->lock);
+}
+
+struct rota_client *rota_client_free(struct rota_client *client)
+{
+    if (!client)
+        return NULL;
+    calls_end(client);
+    for (unsigned i = 0; i < client->link_count; i++)
+        link_free(client->links[i]);
+    if (client->tls)
+        nng_tls_config_free(client->tls);
+    sodium_free(client->credential); /* wipes it */
+    free(client->environment);
+    free(client->url);
+    pthread_cond_destroy(&client->changed);
+    pthread_mutex_destroy(&client->lock);
+    free(client);
+    return NULL;
+}
+
+/* ---- one call ---- */
+
+void call_release(struct call *call)
+{
+    struct link *link = call->link;
+    struct rota_client *client = link->client;
+    pthread_mutex_lock(&client->lock);
+    call->next = link->idle;
+    link->idle = call;
+    link->busy--;
+    client->busy--;
+    if (client->is_closing)
+        pthread_cond_broadcast(&client->changed);
+    pthread_mutex_unlock(&client->lock);
+}
+
+/* The first link with room, so that few links are well used; a new one when there is none. */
+static int call_find(struct rota_client *client, struct call **ret_call)
+{
+    for (unsigned i = 0; i < client->link_count; i++) {
+        struct link *link = client->links[i];
+        if (link->busy == LINK_CALLS)
+            continue;
+        *ret_call = link_take(link);
+        return *ret_call ? 0 : err_raise(-ENOMEM);
+    }
+    if (client->link_count == LINKS_MAX)
+        return err_raise(-EAGAIN);
+    int r = link_new(client, &client->links[client->link_count]);
+    if (r < 0)
+        return err_pass(r);
+    *ret_call = link_take(client->links[client->link_count++]);
+    return *ret_call ? 0 : err_raise(-ENOMEM);
+}
+
+static int call_take(struct rota_client *client, struct call **ret_call)
+{
+    pthread_mutex_lock(&client->lock);
+    int r = client->is_closing ? err_raise(-ECANCELED) : call_find(client, ret_call);
+    if (r == 0)
+        client->busy++;
+    pthread_mutex_unlock(&client->lock);
+    return r;
+}
+
+static int request_pack(struct rota_client *client, const Rota__Request *request,
+                        nng_msg **ret_message)
+{
+    Rota__Request r = *request;
+    r.request_id = atomic_fetch_add(&client->request_id, 1) + 1;
+    r.credential = client->credential;
+    r.environment = client->environment;
+    if (nng_msg_alloc(ret_message, rota__request__get_packed_size(&r)) != 0)
+        return err_raise(-ENOMEM);
+    rota__request__pack(&r, nng_msg_body(*ret_message));
+    return 0;
+}
+
+static int call_start(struct rota_client *client, const Rota__Request *request,
+                      uint64_t deadline_ms, rota_done *done, void *arg)
+{
+    nng_msg *message;
+    struct call *call;
+    int r = request_pack(client, request, &message);
+    if (r < 0)
+        return err_pass(r);
+    r = call_take(client, &call);
+    if (r < 0) {
+        nng_msg_free(message);
+        return err_pass(r);
+    }
+    call->done = done;
+    call->arg = arg;
+    call->deadline_ms = deadline_ms;
+    call_send(call, message, clock_boot_ms());
+    return 0;
+}
+
+int rota_call_start(struct rota_client *client, Rota__Request *request, uint32_t timeout_ms,
+                    rota_done *done, void *arg)
+{
+    assert(request && done);
+    uint64_t deadline_ms = clock_boot_ms() + (timeout_ms ? timeout_ms : client->timeout_ms);
+    int r = call_start(client, request, deadline_ms, done, arg);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+/* ---- the call that waits and tries again ---- */
+
+struct waiter {
+    sem_t ended;
+    Rota__Reply *reply;
+};
+
+static void waiter_wake(void *arg, Rota__Reply *reply)
+{
+    struct waiter *w = arg;
+    w->reply = reply;
+    sem_post(&w->ended);
+}
+
+static int call_once(struct rota_client *client, const Rota__Request *request, uint64_t deadline_ms,
+                     Rota__Reply **ret_reply)
+{
+    struct waiter w = {0};
+    sem_init(&w.ended, 0, 0);
+    int r = call_start(client, request, deadline_ms, waiter_wake, &w);
+    while (r == 0 && sem_wait(&w.ended) < 0)
+        assert(errno == EINTR);
+    sem_destroy(&w.ended);
+    if (r == -ECANCELED) { /* another thread frees the client */
+        *ret_reply = reply_make(E_UNAVAILABLE, "the client is being closed");
+        return 0;
+    }
+    if (r < 0)
+        return err_pass(r);
+    *ret_reply = w.reply;
+    return 0;
+}
+
+/* After these two the broker may have done what was asked, and we do not know it. */
+static bool is_outcome_unknown(const Rota__Error *error)
+{
+    enum error_code code = error_by_name(error->name);
+    return code == E_UNAVAILABLE || code == E_TIMEOUT;
+}
+
+static bool is_worth_repeating(const Rota__Request *request, const Rota__Reply *reply)
+{
+    if (!reply->error || !reply->error->retryable)
+        return false;
+    bool has_cover = request->op_case != ROTA__REQUEST__OP_KEY_CREATE &&
+                     request->op_case != ROTA__REQUEST__OP_LOG;
+    return has_cover || !is_outcome_unknown(reply->error);
+}
+
+/* False: the client is being freed. */
+static bool pause_wait(struct rota_client *client, uint64_t until_ms)
+{
+    pthread_mutex_lock(&client->lock);
+    for (uint64_t now_ms; !client->is_closing && (now_ms = clock_boot_ms()) < until_ms;)
+        changed_wait(client, until_ms - now_ms);
+    bool goes_on = !client->is_closing;
+    pthread_mutex_unlock(&client->lock);
+    return goes_on;
+}
+
+static int call_retried(struct rota_client *client, const Rota__Request *request,
+                        uint64_t deadline_ms, Rota__Reply **ret_reply)
+{
+    uint64_t pause_ms = client->backoff_base_ms;
+    for (uint32_t tries = 0;; tries++, pause_ms *= 2) {
+        Rota__Reply *reply = NULL;
+        int r = call_once(client, request, deadline_ms, &reply);
+        if (r < 0)
+            return err_pass(r);
+        uint64_t again_ms = clock_boot_ms() + pause_ms;
+        if (tries >= client->retries_max || !is_worth_repeating(request, reply) ||
+            again_ms >= deadline_ms || !pause_wait(client, again_ms)) {
+            *ret_reply = reply;
+            return 0;
+        }
+        rota_reply_free(reply);
+    }
+}
+
+/* The cover of one request: what is filled in when the caller left it empty. */
+struct cover {
+    Rota__Publish publish;
+    Rota__Lease lease;
+    Rota__FinishAndLease both;
+    char key[27];
+    uint8_t nonce[NONCE_BYTES];
+};
+
+static Rota__Lease *lease_cover(struct cover *c, const Rota__Lease *from)
+{
+    c->lease = *from;
+    randombytes_buf(c->nonce, sizeof c->nonce);
+    c->lease.nonce = (ProtobufCBinaryData){sizeof c->nonce, c->nonce};
+    return &c->lease;
+}
+
+/* `request` is a shallow copy of the caller's, whose own messages stay as they are. A publish_many
+ * is covered by rota_publish_all(). */
+static void request_cover(Rota__Request *request, struct cover *c)
+{
+    if (request->op_case == ROTA__REQUEST__OP_PUBLISH && !*request->publish->idempotency_key) {
+        c->publish = *request->publish;
+        rota_idempotency_key(c->key);
+        c->publish.idempotency_key = c->key;
+        request->publish = &c->publish;
+    }
+    if (request->op_case == ROTA__REQUEST__OP_LEASE && request->lease->nonce.len == 0)
+        request->lease = lease_cover(c, request->lease);
+    if (request->op_case == ROTA__REQUEST__OP_FINISH_AND_LEASE &&
+        request->finish_and_lease->lease && request->finish_and_lease->lease->nonce.len == 0) {
+        c->both = *request->finish_and_lease;
+        c->both.lease = lease_cover(c, c->both.lease);
+        request->finish_and_lease = &c->both;
+    }
+}
+
+int rota_call(struct rota_client *client, Rota__Request *request, uint32_t timeout_ms,
+              Rota__Reply **ret_reply)
+{
+    assert(request && ret_reply);
+    uint64_t deadline_ms = clock_boot_ms() + (timeout_ms ? timeout_ms : client->timeout_ms);
+    Rota__Request covered = *request;
+    struct cover cover;
+    request_cover(&covered, &cover);
+    pthread_mutex_lock(&client->lock);
+    client->callers++;
+    pthread_mutex_unlock(&client->lock);
+    int r = call_retried(client, &covered, deadline_ms, ret_reply);
+    pthread_mutex_lock(&client->lock);
+    client->callers--;
+    pthread_cond_broadcast(&client->changed);
+    pthread_mutex_unlock(&client->lock);
+    return r < 0 ? err_pass(r) : 0;
+}

@@ -1,0 +1,62 @@
+/* engine_kit.h: an engine on a real store in a temporary folder, with a clock in the test's hands: the
+ * turn without sockets. A call goes through the wire form and back, like a real one.                 */
+#pragma once
+
+#undef NDEBUG
+#include "store_kit.h"
+
+#include "engine/engine.h"
+#include "engine/turn.h"
+
+enum { KIT_REPLIES_MAX = 4096 };
+
+struct engine_kit {
+    char dir[64];
+    char credential[64];
+    uint8_t hash_key[32];
+    uint64_t map_bytes, lease_ms, random;
+    struct now now;
+    struct store *store;
+    struct auth *auth;
+    struct board *board;
+    struct engine *engine;
+    struct effects fx;
+    uint64_t request_id;
+    Rota__Reply *replies[KIT_REPLIES_MAX]; /* that came in the last turn, or later, by request id */
+    size_t replies_n;
+    uint64_t last_number;
+};
+
+void engine_kit_setup(struct engine_kit *k, uint64_t map_bytes);
+void engine_kit_open(struct engine_kit *k);
+void engine_kit_close(struct engine_kit *k); /* as by kill -9: nothing is said */
+void engine_kit_teardown(struct engine_kit *k);
+
+/* One request of the next turn; `as` NULL: the operator. */
+struct inbound *kit_request(struct engine_kit *k, Rota__Request *request, const char *as);
+/* Runs a turn over the list; its effects stay in k->fx until the next. */
+void kit_turn(struct engine_kit *k, struct inbound *requests);
+/* The reply of that request in the last turn; NULL: none. */
+Rota__Reply *kit_reply(struct engine_kit *k, uint64_t request_id);
+/* One request, one turn, its reply (NULL: parked). */
+Rota__Reply *kit_call(struct engine_kit *k, Rota__Request *request, const char *as);
+/* "" or the error's name. */
+const char *kit_error(const Rota__Reply *reply);
+
+/* The common calls, as the operator. They assert that they are accepted unless they return a reply. */
+void kit_account(struct engine_kit *k, const char *id, Rota__Tier tier, uint32_t running_max);
+Rota__Reply *kit_publish(struct engine_kit *k, const char *account, const char *key);
+/* A lease call that does not wait; *ret_ref (static text inside) and the account; false: nothing. */
+struct kit_lease {
+    char job[40], account[ACCOUNT_ID_MAX + 1];
+    Rota__LeaseRef ref;
+    Rota__Tier tier;
+    uint32_t attempt;
+};
+bool kit_lease(struct engine_kit *k, const char *worker, struct kit_lease *ret_lease);
+Rota__Reply *kit_finish(struct engine_kit *k, struct kit_lease *l, Rota__Outcome outcome);
+void kit_state(struct engine_kit *k, const char *job, Rota__State expected);
+void kit_pass(struct engine_kit *k, uint64_t ms);
+/* Cache = store, and every job in exactly one of ready, lease, done. */
+void kit_check(struct engine_kit *k);
+uint64_t kit_rows(struct engine_kit *k, enum table t);

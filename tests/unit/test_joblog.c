@@ -1,0 +1,170 @@
+/* test_joblog.c: a build never waits for its log, whatever the broker does, and no byte goes
+ * missing in silence: what arrives and what is announced as dropped add up to what was written. */
+#undef NDEBUG
+#include "joblog.h"
+
+#include "text.h"
+
+#include <assert.h>
+#include <base/clock.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct {
+    pthread_mutex_t lock;
+    size_t bytes, dropped, chunks, largest;
+    bool is_stuck;
+    int answer;
+    char first[128];
+} broker = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void broker_reset(void)
+{
+    pthread_mutex_lock(&broker.lock);
+    broker.bytes = broker.dropped = broker.chunks = broker.largest = 0;
+    broker.is_stuck = false;
+    broker.answer = 0;
+    pthread_mutex_unlock(&broker.lock);
+}
+
+static void stuck_set(bool is_stuck)
+{
+    pthread_mutex_lock(&broker.lock);
+    broker.is_stuck = is_stuck;
+    pthread_mutex_unlock(&broker.lock);
+}
+
+/* Counts; takes the note about dropped bytes out of the count. */
+static int receive(void *arg, const void *p, size_t n)
+{
+    pthread_mutex_lock(&broker.lock);
+    while (broker.is_stuck) {
+        pthread_mutex_unlock(&broker.lock);
+        usleep(5000);
+        pthread_mutex_lock(&broker.lock);
+    }
+    unsigned long long dropped = 0;
+    int note = 0;
+    char head[96] = "";
+    memcpy(head, p, n < sizeof head - 1 ? n : sizeof head - 1);
+    if (sscanf(head, "[rota-worker: %llu bytes of log dropped]%n", &dropped, &note) == 1 &&
+        note > 0)
+        note++; /* its newline */
+    broker.dropped += dropped;
+    broker.bytes += n - (size_t)note;
+    broker.chunks++;
+    broker.largest = n > broker.largest ? n : broker.largest;
+    int answer = broker.answer;
+    pthread_mutex_unlock(&broker.lock);
+    return answer;
+}
+
+static void small_writes_are_gathered(void **state)
+{
+    broker_reset();
+    AUTO(joblog) l = NULL;
+    assert_int_equal(joblog_new(receive, NULL, &l), 0);
+    for (int i = 0; i < 500; i++) {
+        joblog_append(l, "ten bytes\n", 10);
+        usleep(1000);
+    }
+    joblog_finish(l);
+    assert_int_equal(broker.bytes, 5000);
+    printf("500 small writes: %zu messages\n", broker.chunks);
+    assert_true(broker.chunks <= 10);
+}
+
+static void a_stuck_broker_never_blocks_and_every_byte_is_accounted_for(void **state)
+{
+    broker_reset();
+    AUTO(joblog) l = NULL;
+    assert_int_equal(joblog_new(receive, NULL, &l), 0);
+    static char piece[4096];
+    memset(piece, 'x', sizeof piece);
+    stuck_set(true);
+    uint64_t began_ms = clock_boot_ms();
+    size_t written = 0;
+    for (int i = 0; i < 1000; i++, written += sizeof piece)
+        joblog_append(l, piece, sizeof piece);
+    uint64_t ms = clock_boot_ms() - began_ms;
+    stuck_set(false);
+    joblog_finish(l);
+    printf("stuck broker: %zu written in %llu ms, %zu arrived, %zu announced as dropped, largest "
+           "chunk %zu\n",
+           written, (unsigned long long)ms, broker.bytes, broker.dropped, broker.largest);
+    assert_true(ms < 1000);
+    assert_int_equal(broker.bytes + broker.dropped, written);
+    assert_true(broker.dropped > 0);
+    assert_true(broker.largest <= JOBLOG_CHUNK_BYTES);
+}
+
+static void one_piece_larger_than_the_ring_keeps_its_end(void **state)
+{
+    broker_reset();
+    AUTO(joblog) l = NULL;
+    AUTO_FREE char *piece = calloc(1, 3 * JOBLOG_BYTES);
+    assert_non_null(piece);
+    assert_int_equal(joblog_new(receive, NULL, &l), 0);
+    joblog_append(l, piece, 3 * JOBLOG_BYTES);
+    joblog_finish(l);
+    assert_int_equal(broker.bytes, JOBLOG_BYTES);
+    assert_int_equal(broker.dropped, 2 * JOBLOG_BYTES);
+}
+
+static void a_refused_log_is_dropped_and_ends(void **state)
+{
+    broker_reset();
+    broker.answer = 1;
+    AUTO(joblog) l = NULL;
+    assert_int_equal(joblog_new(receive, NULL, &l), 0);
+    static char piece[JOBLOG_CHUNK_BYTES];
+    for (int i = 0; i < 5; i++)
+        joblog_append(l, piece, sizeof piece);
+    uint64_t began_ms = clock_boot_ms();
+    joblog_finish(l);
+    assert_int_equal(broker.chunks, 1);
+    assert_true(clock_boot_ms() - began_ms < 1000);
+}
+
+static void foreign_text_becomes_fit_for_the_wire(void **state)
+{
+    static const struct {
+        const char *from, *clean, *word;
+    } row[] = {
+        {"plain", "plain", "plain"},
+        {"tab\tand\nline", "tab and line", "tab-and-line"},
+        {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f", "gr----"},
+        {"bad\xff\xc3", "bad??", "bad--"},
+        {"\xed\xa0\x80 \xc0\xaf", "??? ??", ""},
+        {"\xf0\x9f\x98\x80!", "\xf0\x9f\x98\x80!", ""},
+        {"-._x", "-._x", "x"},
+        {"", "", ""},
+    };
+    char to[64];
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        text_clean(row[i].from, to, sizeof to);
+        assert_string_equal(to, row[i].clean);
+        text_word(row[i].from, to, sizeof to);
+        assert_string_equal(to, row[i].word);
+    }
+    text_clean("ab\xc3\xbc", to, 4); /* never half a character */
+    assert_string_equal(to, "ab");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(small_writes_are_gathered),
+        cmocka_unit_test(a_stuck_broker_never_blocks_and_every_byte_is_accounted_for),
+        cmocka_unit_test(one_piece_larger_than_the_ring_keeps_its_end),
+        cmocka_unit_test(a_refused_log_is_dropped_and_ends),
+        cmocka_unit_test(foreign_text_becomes_fit_for_the_wire),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,28 @@
+/* agent.h: takes leases, keeps them alive, runs the builds, reports what came out.
+ *
+ * One thread owns the conversation: it keeps at most one lease poll for all free slots and one
+ * parked heartbeat for all leases outstanding, neither of which ever blocks it. Each slot has a
+ * thread that runs one job at a time and reports its end. A broker that goes away stops nothing:
+ * builds go on, and what they have to say is said again until it is answered. */
+#pragma once
+
+#include "runner.h"
+
+struct agent_config {
+    struct rota_client *client; /* the agent's from here on */
+    const struct runner *runner;
+    const struct runner_settings *settings;
+    const char *worker, *pool;
+    const char *const *class;
+    size_t class_n;
+    uint32_t slots;
+    uint64_t idle_exit_ms; /* 0: never */
+    int signal_fd; /* a signalfd of SIGTERM and SIGINT: the first drains, the second hurries; -1:
+                      none */
+};
+
+enum { AGENT_SLOTS_MAX = 64 };
+
+/* Works until it was drained, idle for long enough or refused. *ret_exit: the exit code.
+ * <0: it could not start. */
+MUST_USE int agent_run(const struct agent_config *config, int *ret_exit);

@@ -1,0 +1,223 @@
+/* unpack.c: reads the archive with libarchive and judges each entry before anything of it is
+ * written.
+ *
+ * Three doors, each of which suffices for what it guards: the names are judged here as text;
+ * libarchive itself refuses to write through a symbolic link, above the folder, or to an absolute
+ * name; and all of it happens inside the sandbox, where nothing else could be reached. Sizes are
+ * those that the headers announce, because libarchive never writes more for an entry than its
+ * header says; a compressed bomb is refused at the first header that breaks the bound. Owners,
+ * times, and special modes are dropped. */
+#include "box.h"
+#include "path.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <base/auto.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { READ_BLOCK_BYTES = 128 * 1024, DEPTH_MAX = 64 };
+
+struct unpack {
+    struct archive *in, *out;
+    const struct box_limits *limits;
+    struct unpack_count count;
+    struct box_refusal *refusal;
+};
+
+static void unpack_close(struct unpack *u)
+{
+    archive_read_free(u->in);
+    archive_write_free(u->out);
+}
+
+/* What libarchive says when it fails; a full disk has its own name. */
+static int refuse_archive(struct unpack *u, struct archive *a, const char *what)
+{
+    const char *why = archive_error_string(a);
+    if (archive_errno(a) == ENOSPC || archive_errno(a) == EDQUOT)
+        return BOX_REFUSE(u->refusal, WORKSPACE_FULL, "%s: the workspace is full", what);
+    return BOX_REFUSE(u->refusal, ARCHIVE_INVALID, "%s: %s", what, why ? why : "unreadable");
+}
+
+static int unpack_open(struct unpack *u, int fd)
+{
+    u->in = archive_read_new();
+    u->out = archive_write_disk_new();
+    if (!u->in || !u->out)
+        return err_raise(-ENOMEM);
+    archive_read_support_filter_gzip(u->in);
+    archive_read_support_filter_zstd(u->in);
+    archive_read_support_format_tar(u->in);
+    archive_write_disk_set_options(u->out, ARCHIVE_EXTRACT_SECURE_SYMLINKS |
+                                               ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+                                               ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
+    if (archive_read_open_fd(u->in, fd, READ_BLOCK_BYTES) != ARCHIVE_OK)
+        return refuse_archive(u, u->in, "the source is no tar, tar.gz or tar.zst");
+    return 0;
+}
+
+static size_t depth_of(const char *path)
+{
+    size_t depth = 0;
+    for (; *path; path++)
+        depth += *path == '/';
+    return depth;
+}
+
+static int judge_name(struct unpack *u, const char *path)
+{
+    if (!path || !path_is_inside(path))
+        return BOX_REFUSE(u->refusal, ARCHIVE_UNSAFE,
+                          "`%s` is absolute, empty or climbs out with ..", path ? path : "");
+    if (strlen(path) > u->limits->path_bytes_max || depth_of(path) > DEPTH_MAX)
+        return BOX_REFUSE(u->refusal, ARCHIVE_TOO_LARGE,
+                          "`%.100s…` is a name longer than %llu bytes or deeper than %d folders",
+                          path, (unsigned long long)u->limits->path_bytes_max, DEPTH_MAX);
+    return 0;
+}
+
+static int judge_link(struct unpack *u, struct archive_entry *e, const char *path)
+{
+    const char *hard = archive_entry_hardlink(e);
+    if (hard && !path_is_inside(hard))
+        return BOX_REFUSE(u->refusal, ARCHIVE_UNSAFE, "`%s` is a hard link to `%s`, outside", path,
+                          hard);
+    const char *target = archive_entry_symlink(e);
+    if (archive_entry_filetype(e) == AE_IFLNK && (!target || !link_is_inside(path, target)))
+        return BOX_REFUSE(u->refusal, ARCHIVE_UNSAFE,
+                          "`%s` is a link to `%s`, which may leave the tree", path,
+                          target ? target : "");
+    return 0;
+}
+
+static int judge_type(struct unpack *u, struct archive_entry *e, const char *path)
+{
+    switch (archive_entry_filetype(e)) {
+    case AE_IFREG:
+    case AE_IFDIR:
+    case AE_IFLNK:
+        return 0;
+    case 0: /* a hard link has no type of its own */
+        if (archive_entry_hardlink(e))
+            return 0;
+        break;
+    default:
+        break;
+    }
+    return BOX_REFUSE(u->refusal, ARCHIVE_UNSAFE, "`%s` is a device, a pipe or a socket", path);
+}
+
+static int judge_size(struct unpack *u, struct archive_entry *e)
+{
+    la_int64_t size = archive_entry_size(e);
+    if (size < 0 || (uint64_t)size > u->limits->bytes_max - u->count.bytes)
+        return BOX_REFUSE(u->refusal, ARCHIVE_TOO_LARGE, "more than %llu MiB when unpacked",
+                          (unsigned long long)(u->limits->bytes_max >> 20));
+    u->count.bytes += (uint64_t)size;
+    return 0;
+}
+
+static int judge(struct unpack *u, struct archive_entry *e)
+{
+    const char *path = archive_entry_pathname(e);
+    int r = judge_name(u, path);
+    if (r == 0)
+        r = judge_type(u, e, path);
+    if (r == 0)
+        r = judge_link(u, e, path);
+    return r == 0 ? judge_size(u, e) : r;
+}
+
+static bool is_left_out(const char *path)
+{
+    return path_has_part(path, "node_modules") || strcmp(path_last(path), ".npmrc") == 0;
+}
+
+/* Modes that a build can work with, whatever the packer had. */
+static void entry_tame(struct archive_entry *e)
+{
+    bool runs = archive_entry_perm(e) & S_IXUSR;
+    archive_entry_set_perm(e, archive_entry_filetype(e) == AE_IFDIR || runs ? 0755 : 0644);
+    archive_entry_unset_mtime(e);
+    archive_entry_unset_atime(e);
+    archive_entry_unset_ctime(e);
+}
+
+static int write_data(struct unpack *u, const char *path)
+{
+    const void *block;
+    size_t n;
+    la_int64_t at;
+    int r;
+    while ((r = archive_read_data_block(u->in, &block, &n, &at)) == ARCHIVE_OK)
+        if (archive_write_data_block(u->out, block, n, at) < ARCHIVE_OK)
+            return refuse_archive(u, u->out, path);
+    return r == ARCHIVE_EOF ? 0 : refuse_archive(u, u->in, path);
+}
+
+static int write_entry(struct unpack *u, struct archive_entry *e)
+{
+    const char *path = archive_entry_pathname(e);
+    entry_tame(e);
+    if (archive_write_header(u->out, e) != ARCHIVE_OK) {
+        if (archive_errno(u->out) == ENOSPC)
+            return refuse_archive(u, u->out, path);
+        return BOX_REFUSE(u->refusal, ARCHIVE_UNSAFE, "`%s`: %s", path,
+                          archive_error_string(u->out));
+    }
+    int r = archive_entry_size(e) > 0 ? write_data(u, path) : 0;
+    if (r == 0 && archive_write_finish_entry(u->out) != ARCHIVE_OK)
+        r = refuse_archive(u, u->out, path);
+    return r;
+}
+
+static int unpack_entry(struct unpack *u, struct archive_entry *e)
+{
+    if (++u->count.entries > u->limits->entries_max)
+        return BOX_REFUSE(u->refusal, ARCHIVE_TOO_LARGE, "more than %llu files and folders",
+                          (unsigned long long)u->limits->entries_max);
+    int r = judge(u, e);
+    if (r != 0)
+        return r;
+    if (is_left_out(archive_entry_pathname(e))) {
+        u->count.skipped++;
+        return 0;
+    }
+    return write_entry(u, e);
+}
+
+static int unpack_all(struct unpack *u, int fd)
+{
+    int r = unpack_open(u, fd);
+    if (r != 0)
+        return r;
+    for (;;) {
+        struct archive_entry *e;
+        int got = archive_read_next_header(u->in, &e);
+        if (got == ARCHIVE_EOF)
+            break;
+        if (got < ARCHIVE_WARN)
+            return refuse_archive(u, u->in, "the archive cannot be read");
+        r = unpack_entry(u, e);
+        if (r != 0)
+            return r;
+    }
+    if (u->count.entries == 0)
+        return BOX_REFUSE(u->refusal, ARCHIVE_INVALID, "the archive is empty");
+    return 0;
+}
+
+int box_unpack(int fd, const char *to, const struct box_limits *limits,
+               struct unpack_count *ret_count, struct box_refusal *ret_refusal)
+{
+    struct unpack u = {.limits = limits, .refusal = ret_refusal};
+    if (chdir(to) < 0)
+        return err_raise(-errno);
+    umask(022);
+    int r = unpack_all(&u, fd);
+    unpack_close(&u);
+    *ret_count = u.count;
+    return r;
+}

@@ -1,0 +1,23 @@
+/* npmrc.h: the little of the operator's npm configuration that an install in a sandbox needs.
+ *
+ * Read through `npm config get`, which knows global, user and environment settings, and written as a
+ * fresh file: nothing but the settings of the table in npmrc.c gets through, and no value with a user part in its
+ * URL, so no token or password ever reaches a build. Main thread, at start. */
+#pragma once
+
+#include <base/err.h>
+
+enum { NPMRC_TEXT_MAX = 4096, NPMRC_PATH_MAX = 512 };
+
+struct npmrc {
+    char text[NPMRC_TEXT_MAX];
+    char cafile[NPMRC_PATH_MAX]; /* on the host; empty: none. In the text it is /net/cafile */
+};
+
+enum npmrc_outcome { NPMRC_UNREADABLE = 1 };
+
+/* `node` is the program, `npm` npm's folder. */
+MUST_USE int npmrc_read(const char *node, const char *npm, struct npmrc *ret_rc);
+
+/* The same out of the text that npm printed ("key=value" lines). Pure. */
+MUST_USE int npmrc_write(const char *printed, struct npmrc *ret_rc);

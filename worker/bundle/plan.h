@@ -1,0 +1,63 @@
+/* plan.h: every program that runs in a sandbox, as a table: what it sees, whether it has the network, and
+ * its command. Pure data. */
+#pragma once
+
+#include "errors.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum step_id {
+    STEP_PROBE,
+    STEP_UNPACK,
+    STEP_VERIFY,
+    STEP_INSTALL,
+    STEP_SETTLE,
+    STEP_BUNDLE,
+    STEP_COMPILE,
+    STEP_COMPOSE,
+    STEP_PACK,
+    STEP_COUNT
+};
+
+/* Words of a command that differ from build to build; `@NAME` in the table. */
+enum word {
+    WORD_NONE,
+    WORD_NPM,      /* npm-cli.js */
+    WORD_HEAP,     /* --max-old-space-size=… */
+    WORD_PLATFORM, /* android, ios */
+    WORD_BUNDLE,   /* the bundle's file name */
+    WORD_BUNDLE_FILE,
+    WORD_BYTECODE_FILE,
+    WORD_PACKAGER_MAP_FILE,
+    WORD_HERMES_MAP_FILE,
+    WORD_MAP_FILE,
+    WORD_HERMESC, /* as the app's own modules named them */
+    WORD_COMPOSE,
+    WORD_COUNT
+};
+
+struct step_mount {
+    const char *from; /* below the space; "" is all of it */
+    const char *at;   /* inside */
+    bool is_writable;
+};
+
+struct step_arg {
+    const char *text; /* or */
+    enum word word;
+};
+
+enum { STEP_MOUNTS_MAX = 4, STEP_ARGS_MAX = 12, STEP_ENV_MAX = 6 };
+
+struct step {
+    const char *name;
+    bool has_net;      /* and /net, with npm's configuration */
+    bool must_say_done; /* speaks on fd 3; exit 0 without a "done" there is a failure */
+    enum error_code failure; /* what an exit code that nobody explained means */
+    struct step_mount mounts[STEP_MOUNTS_MAX]; /* up to the first without `at` */
+    struct step_arg args[STEP_ARGS_MAX];       /* up to the first empty one */
+    const char *env[STEP_ENV_MAX][2];          /* besides what all steps have */
+};
+
+extern const struct step steps[STEP_COUNT];

@@ -1,0 +1,98 @@
+/* report.c: one handler for each `type`, found in a table. */
+#include "report.h"
+
+#include <base/auto.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <text.h>
+
+static void text_member(json_t *line, const char *name, char *to, size_t size)
+{
+    const char *text = json_string_value(json_object_get(line, name));
+    text_clean(text ? text : "", to, size);
+}
+
+static uint32_t number_member(json_t *line, const char *name)
+{
+    json_int_t n = json_integer_value(json_object_get(line, name));
+    return n > 0 && n < INT32_MAX ? (uint32_t)n : 0;
+}
+
+static void on_progress(struct report *r, json_t *line)
+{
+    double share = json_number_value(json_object_get(line, "share"));
+    char message[64];
+    snprintf(message, sizeof message, "%u of %u modules", number_member(line, "done"),
+             number_member(line, "total"));
+    if (share >= 0 && share <= 1)
+        r->progress(r->arg, share, message);
+}
+
+/* Only a place in the app's own tree: it becomes a command of the next sandbox. */
+static void path_member(json_t *line, const char *name, char to[REPORT_PATH_MAX + 1])
+{
+    static const char below[] = "/w/app/";
+    text_member(line, name, to, REPORT_PATH_MAX + 1);
+    if (strncmp(to, below, sizeof below - 1) != 0 || strstr(to, "/../"))
+        to[0] = 0;
+}
+
+static void on_tools(struct report *r, json_t *line)
+{
+    path_member(line, "hermesc", r->hermesc);
+    path_member(line, "compose", r->compose);
+}
+
+static void on_done(struct report *r, json_t *line)
+{
+    r->is_done = true;
+    r->packages = number_member(line, "packages");
+    r->modules = number_member(line, "modules");
+    r->entries = number_member(line, "entries");
+    r->skipped = number_member(line, "skipped");
+    r->assets = number_member(line, "assets");
+    json_int_t bytes = json_integer_value(json_object_get(line, "bytes"));
+    r->bytes = bytes > 0 ? (uint64_t)bytes : 0;
+}
+
+static bool is_believed(enum error_code code)
+{
+    return code != E_OK && !error_row(code)->retryable &&
+           (error_row(code)->class == ERROR_USER || error_row(code)->class == ERROR_LIMIT);
+}
+
+static void on_error(struct report *r, json_t *line)
+{
+    if (r->error != E_OK)
+        return; /* the first one is the cause */
+    const char *name = json_string_value(json_object_get(line, "name"));
+    enum error_code code = name ? error_by_name(name) : E_OK;
+    r->error = is_believed(code) ? code : E_BUNDLE_FAILED;
+    text_member(line, "text", r->text, sizeof r->text);
+    text_member(line, "file", r->file, sizeof r->file);
+    r->line = number_member(line, "line");
+    r->column = number_member(line, "column");
+}
+
+static const struct {
+    const char *type;
+    void (*read)(struct report *r, json_t *line);
+} handlers[] = {
+    {"progress", on_progress},
+    {"tools", on_tools},
+    {"done", on_done},
+    {"error", on_error},
+};
+
+void report_line(struct report *r, const char *text, size_t n, bool is_cut)
+{
+    if (is_cut)
+        return;
+    json_t *line = json_loadb(text, n, 0, NULL);
+    const char *type = json_string_value(json_object_get(line, "type"));
+    for (size_t i = 0; type && i < ARRAY_LEN(handlers); i++)
+        if (strcmp(type, handlers[i].type) == 0)
+            handlers[i].read(r, line);
+    json_decref(line);
+}

@@ -1,0 +1,74 @@
+/* text.c: UTF-8 by its definition (RFC 3629): no overlong forms, no surrogates, nothing above
+ * U+10FFFF. */
+#include "text.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Length of the character at `s`, or 0 when there is none. Stops at the NUL by itself: it is no
+ * continuation byte. */
+static size_t utf8_length(const unsigned char *s)
+{
+    static const struct {
+        unsigned char mask, lead;
+        size_t n;
+        uint32_t least;
+    } forms[] = {{0x80, 0x00, 1, 0},
+                 {0xe0, 0xc0, 2, 0x80},
+                 {0xf0, 0xe0, 3, 0x800},
+                 {0xf8, 0xf0, 4, 0x10000}};
+    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
+        if ((s[0] & forms[f].mask) != forms[f].lead)
+            continue;
+        uint32_t c = s[0] & (unsigned char)~forms[f].mask;
+        for (size_t i = 1; i < forms[f].n; i++) {
+            if ((s[i] & 0xc0) != 0x80)
+                return 0;
+            c = c << 6 | (s[i] & 0x3f);
+        }
+        bool is_surrogate = c >= 0xd800 && c <= 0xdfff;
+        return c < forms[f].least || is_surrogate || c > 0x10ffff ? 0 : forms[f].n;
+    }
+    return 0;
+}
+
+void text_clean(const char *from, char *to, size_t size)
+{
+    assert(size > 0);
+    const unsigned char *s = (const unsigned char *)from;
+    size_t at = 0;
+    while (*s) {
+        size_t n = utf8_length(s);
+        size_t width = n ? n : 1;
+        if (at + width >= size)
+            break;
+        if (n == 0)
+            to[at] = '?';
+        else if (*s < 0x20 || *s == 0x7f)
+            to[at] = ' ';
+        else
+            memcpy(to + at, s, n);
+        at += width;
+        s += width;
+    }
+    to[at] = '\0';
+}
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("._-", c));
+}
+
+void text_word(const char *from, char *to, size_t size)
+{
+    assert(size > 0);
+    while (*from && (!is_word(*from) || strchr("._-", *from)))
+        from++;
+    size_t at = 0;
+    for (; from[at] && at + 1 < size; at++)
+        to[at] = is_word(from[at]) ? from[at] : '-';
+    to[at] = '\0';
+}
