@@ -37,32 +37,43 @@ static int credential_keep(struct rota_client *client, const char *credential)
 }
 
 /* The certificate must name the host that the URL names. */
-static int tls_open(struct rota_client *client, const struct rota_client_config *config)
+static int tls_set(nng_tls_config *tls, const struct rota_client_config *config, const char *host)
 {
-    if (strncmp(client->url, "tls+tcp://", 10) != 0)
-        return 0;
-    if (!config->tls_ca_file)
-        return err_raise(-EINVAL);
-    nng_url *url;
-    if (nng_tls_config_alloc(&client->tls, NNG_TLS_MODE_CLIENT) != 0)
-        return err_raise(-ENOMEM);
-    if (nng_url_parse(&url, client->url) != 0)
-        return err_raise(-EINVAL);
-    int e = nng_tls_config_server_name(client->tls, url->u_hostname);
-    nng_url_free(url);
+    int e = nng_tls_config_server_name(tls, host);
     if (!e)
-        e = nng_tls_config_auth_mode(client->tls, NNG_TLS_AUTH_MODE_REQUIRED);
+        e = nng_tls_config_auth_mode(tls, NNG_TLS_AUTH_MODE_REQUIRED);
     if (!e)
-        e = nng_tls_config_ca_file(client->tls, config->tls_ca_file);
+        e = nng_tls_config_ca_file(tls, config->tls_ca_file);
     if (!e && config->tls_cert_key_file)
-        e = nng_tls_config_cert_key_file(client->tls, config->tls_cert_key_file, NULL);
-    return e == 0 ? 0 : err_raise(e == NNG_ENOMEM ? -ENOMEM : -EINVAL);
+        e = nng_tls_config_cert_key_file(tls, config->tls_cert_key_file, NULL);
+    return e;
 }
 
-static bool is_known_scheme(const char *url)
+/* nng looks at host and port only when it dials, in the background; a typing error should be told
+ * at once. */
+static bool is_dialable(const nng_url *url)
 {
-    return strncmp(url, "ipc://", 6) == 0 || strncmp(url, "tcp://", 6) == 0 ||
-           strncmp(url, "tls+tcp://", 10) == 0;
+    if (strcmp(url->u_scheme, "ipc") == 0)
+        return url->u_path && url->u_path[0];
+    if (strcmp(url->u_scheme, "tcp") != 0 && strcmp(url->u_scheme, "tls+tcp") != 0)
+        return false;
+    size_t digits = strspn(url->u_port, "0123456789");
+    return url->u_hostname[0] && digits >= 1 && digits <= 5 && !url->u_port[digits];
+}
+
+static int url_open(struct rota_client *client, const struct rota_client_config *config)
+{
+    nng_url *url;
+    if (nng_url_parse(&url, client->url) != 0)
+        return err_raise(-EINVAL);
+    bool has_tls = strcmp(url->u_scheme, "tls+tcp") == 0;
+    int e = is_dialable(url) && (!has_tls || config->tls_ca_file) ? 0 : NNG_EADDRINVAL;
+    if (!e && has_tls)
+        e = nng_tls_config_alloc(&client->tls, NNG_TLS_MODE_CLIENT);
+    if (!e && has_tls)
+        e = tls_set(client->tls, config, url->u_hostname);
+    nng_url_free(url);
+    return e == 0 ? 0 : err_raise(e == NNG_ENOMEM ? -ENOMEM : -EINVAL);
 }
 
 /* Pauses are measured on a clock that does not step. */
@@ -90,7 +101,7 @@ static int client_fill(struct rota_client *client, const struct rota_client_conf
         return err_raise(-ENOMEM);
     int r = credential_keep(client, config->credential ? config->credential : "");
     if (r == 0)
-        r = tls_open(client, config);
+        r = url_open(client, config);
     if (r == 0)
         r = link_new(client, &client->links[0]);
     if (r < 0)
@@ -101,7 +112,7 @@ static int client_fill(struct rota_client *client, const struct rota_client_conf
 
 int rota_client_new(const struct rota_client_config *config, struct rota_client **ret_client)
 {
-    if (!config->url || !is_known_scheme(config->url))
+    if (!config->url)
         return err_raise(-EINVAL);
     if (sodium_init() < 0)
         return err_raise(-EIO);

@@ -18,7 +18,7 @@
 #include <nng/protocol/reqrep0/req.h>
 #include <stdio.h>
 
-enum { REPLY_BYTES_MAX = 1024 * 1024, RECONNECT_MS_MIN = 100, RECONNECT_MS_MAX = 30000 };
+enum { REPLY_BYTES_MAX = 1024 * 1024, RECONNECT_MS_MIN = 100, RECONNECT_MS_MAX = 10000 };
 
 /* The one place that knows nng's codes. */
 static int errno_of(int nng_error)

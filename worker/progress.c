@@ -41,25 +41,35 @@ static bool members_read(struct progress *p, json_t *line, const char **ret_mess
     return true;
 }
 
-void progress_line(struct progress *p, const char *text, size_t n, bool is_cut, uint64_t now_ms)
+static void line_read(struct progress *p, const char *text, size_t n)
 {
-    if (is_flood(p, now_ms)) {
-        p->skipped++;
-        return;
-    }
-    if (is_cut) {
-        bad_line(p, "it is longer than 8192 bytes");
-        return;
-    }
     json_t *line = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
     const char *message = NULL;
     if (!json_is_object(line))
         bad_line(p, "it is not a JSON object");
     else if (!members_read(p, line, &message))
         bad_line(p, "phase and message are strings, percent is a number");
-    else {
-        p->read++;
+    else
         build_progress(p->build, p->phase, p->percent, message);
-    }
     json_decref(line);
+}
+
+void progress_line(struct progress *p, const char *text, size_t n, bool is_cut, uint64_t now_ms)
+{
+    if (is_cut) {
+        bad_line(p, "it is longer than 8192 bytes");
+    } else if (is_flood(p, now_ms)) {
+        memcpy(p->waiting, text, n);
+        p->waiting_n = n;
+    } else {
+        p->waiting_n = 0;
+        line_read(p, text, n);
+    }
+}
+
+void progress_end(struct progress *p)
+{
+    if (p->waiting_n > 0)
+        line_read(p, p->waiting, p->waiting_n);
+    p->waiting_n = 0;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "build.h"
+#include "child.h"
 
 struct progress {
     struct build *build;
@@ -14,8 +15,13 @@ struct progress {
     uint32_t percent;
     uint64_t window_ms; /* start of the running second */
     uint32_t in_window;
-    uint64_t read, bad, skipped;
+    uint64_t bad;
+    char waiting[CHILD_LINE_MAX + 1]; /* the newest line that was put off */
+    size_t waiting_n;
 };
 
 /* `now_ms`: clock_boot_ms(). */
 void progress_line(struct progress *p, const char *line, size_t n, bool is_cut, uint64_t now_ms);
+
+/* The run is over: reads what was put off. */
+void progress_end(struct progress *p);

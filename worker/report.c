@@ -11,8 +11,11 @@
  * the next job along in the same trip. */
 #include "agent_parts.h"
 
+#include <assert.h>
 #include <base/clock.h>
 #include <base/log.h>
+#include <errno.h>
+#include <semaphore.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,18 +46,46 @@ static bool pause_ms(struct slot *s, uint64_t ms)
     return gives_up;
 }
 
-/* NULL: given up, because the worker must leave, or memory is short. */
+struct waiter {
+    sem_t ended;
+    Rota__Reply *reply;
+};
+
+static void waiter_wake(void *arg, Rota__Reply *reply)
+{
+    struct waiter *w = arg;
+    w->reply = reply;
+    sem_post(&w->ended);
+}
+
+/* One try. NULL: no memory for it. */
+static Rota__Reply *call_once(struct agent *a, Rota__Request *request)
+{
+    struct waiter w = {0};
+    sem_init(&w.ended, 0, 0);
+    int r = rota_call_start(a->config->client, request, REPORT_CALL_MS, waiter_wake, &w);
+    while (r == 0 && sem_wait(&w.ended) < 0)
+        assert(errno == EINTR);
+    sem_destroy(&w.ended);
+    if (!w.reply)
+        return NULL;
+    pthread_mutex_lock(&a->lock);
+    agent_heard(a, w.reply);
+    pthread_mutex_unlock(&a->lock);
+    return w.reply;
+}
+
+static bool is_answer(const Rota__Reply *reply)
+{
+    return reply && !(reply->error && is_passing(reply->error));
+}
+
+/* NULL: given up, because the worker must leave. */
 static Rota__Reply *call_until_answered(struct slot *s, Rota__Request *request)
 {
-    struct agent *a = s->agent;
     for (uint32_t failures = 0;; failures++) {
-        Rota__Reply *reply = NULL;
-        if (rota_call(a->config->client, request, REPORT_CALL_MS, &reply) < 0)
-            return NULL;
-        pthread_mutex_lock(&a->lock);
-        agent_heard(a, reply);
-        pthread_mutex_unlock(&a->lock);
-        if (!reply->error || !is_passing(reply->error))
+        Rota__Reply *reply = call_once(s->agent, request);
+        if (is_answer(reply))
             return reply;
         rota_reply_free(reply);
         if (pause_ms(s, backoff_ms(failures)))
@@ -170,8 +201,10 @@ static bool poll_take(struct agent *a, Rota__Lease *ret_lease)
     return takes;
 }
 
+enum poll_end { POLL_NOT_OURS, POLL_ANSWERED, POLL_UNANSWERED };
+
 /* The slot is free from here on, for the job that came along as well. */
-static void slot_leave(struct slot *s, bool has_poll, const Rota__Reply *reply)
+static void slot_leave(struct slot *s, enum poll_end poll, const Rota__Reply *reply)
 {
     struct agent *a = s->agent;
     const Rota__FinishAndLeaseResult *both =
@@ -183,8 +216,10 @@ static void slot_leave(struct slot *s, bool has_poll, const Rota__Reply *reply)
     struct build_host *host = TAKE(s->host);
     s->state = SLOT_FREE;
     a->busy_ms = clock_boot_ms();
-    if (has_poll)
-        a->poll.is_taken = a->poll.has_nonce = false;
+    if (poll != POLL_NOT_OURS)
+        a->poll.is_taken = false;
+    if (poll == POLL_ANSWERED)
+        a->poll.has_nonce = false;
     if (both && both->lease)
         lease_hand_out(a, both->lease, clock_boot_ms());
     if (both && both->lease_error && !is_passing(both->lease_error))
@@ -241,28 +276,42 @@ static void finish_refused(struct slot *s, const Rota__Error *error)
     release(s, &fault, code != E_CANCELLED);
 }
 
+/* One finish_and_lease, if the poll can be had. NULL: not tried, or not answered. */
+static Rota__Reply *finish_and_lease(struct slot *s, Rota__Finish *m, enum poll_end *ret_poll)
+{
+    Rota__Lease lease;
+    *ret_poll = POLL_NOT_OURS;
+    if (!poll_take(s->agent, &lease))
+        return NULL;
+    Rota__FinishAndLease both = ROTA__FINISH_AND_LEASE__INIT;
+    both.finish = m;
+    both.lease = &lease;
+    Rota__Request request = ROTA__REQUEST__INIT;
+    request.op_case = ROTA__REQUEST__OP_FINISH_AND_LEASE;
+    request.finish_and_lease = &both;
+    Rota__Reply *reply = call_once(s->agent, &request);
+    *ret_poll = is_answer(reply) ? POLL_ANSWERED : POLL_UNANSWERED;
+    return *ret_poll == POLL_ANSWERED ? reply : rota_reply_free(reply);
+}
+
 static void finish(struct slot *s, const struct build_result *r, Rota__Outcome outcome)
 {
     struct finish_message m = {0};
+    enum poll_end poll;
     finish_fill(s, r, outcome, &m);
-    Rota__FinishAndLease both = ROTA__FINISH_AND_LEASE__INIT;
-    Rota__Lease lease = ROTA__LEASE__INIT;
-    both.finish = &m.finish;
-    both.lease = &lease;
-    Rota__Request request = ROTA__REQUEST__INIT;
-    bool has_poll = poll_take(s->agent, &lease);
-    request.op_case = has_poll ? ROTA__REQUEST__OP_FINISH_AND_LEASE : ROTA__REQUEST__OP_FINISH;
-    if (has_poll)
-        request.finish_and_lease = &both;
-    else
+    Rota__Reply *reply = finish_and_lease(s, &m.finish, &poll);
+    if (!reply) {
+        Rota__Request request = ROTA__REQUEST__INIT;
+        request.op_case = ROTA__REQUEST__OP_FINISH;
         request.finish = &m.finish;
-    Rota__Reply *reply = call_until_answered(s, &request);
+        reply = call_until_answered(s, &request);
+    }
     const Rota__Error *error = reply ? finish_error(reply) : NULL;
     if (!reply)
         log_warn("job.unreported", "job=%s its lease runs out by itself", s->job->lease->job);
     else if (error)
         finish_refused(s, error);
-    slot_leave(s, has_poll, reply);
+    slot_leave(s, poll, reply);
     rota_reply_free(reply);
 }
 
@@ -316,5 +365,5 @@ void report_result(struct slot *s, enum build_stop why, const struct build_resul
         log_warn("job.dropped", "job=%s the lease is lost, so is the result", s->job->lease->job);
     else
         release(s, &r, what == REPORT_FAULT);
-    slot_leave(s, false, NULL);
+    slot_leave(s, POLL_NOT_OURS, NULL);
 }

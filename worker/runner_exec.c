@@ -105,6 +105,7 @@ static int exec_run(struct build *b, struct build_result *ret)
     struct child_end end = {0};
     uint64_t began_ms = clock_boot_ms();
     int r = child_run(&spec, &end);
+    progress_end(&progress);
     build_phase_add(ret, "run", clock_boot_ms() - began_ms);
     return judge(r, &end, path, ret);
 }

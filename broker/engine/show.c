@@ -62,6 +62,7 @@ void turn_show(struct engine *e, struct effects *fx, uint64_t bt_ms)
     e->cache.totals.turns = e->turns;
     e->cache.totals.last_seq = e->cache.hot.event_seq;
     e->cache.totals.broker_ms = bt_ms;
+    e->cache.totals.boot_ms = bt_ms - e->broker_offset_ms;
     board_put_totals(e->config.board, &e->cache.totals);
     fx->last_seq = e->cache.hot.event_seq;
 }

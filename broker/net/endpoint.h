@@ -1,6 +1,6 @@
-/* endpoint.h: the broker's sockets: raw REP over ipc, tcp and tls+tcp, with a guard for each fault of
- * nng 1.5.2 that we know (docs/adr, transport). Callbacks check the shape of a message, charge its pipe and
- * push it into the inbox; nothing blocks in them. Any thread unless said.                            */
+/* endpoint.h: the broker's sockets: raw REP over ipc, tcp and tls+tcp, with a guard for each fault
+ * of nng 1.5.2 that we know (docs/adr, transport). Callbacks check the shape of a message, charge
+ * its pipe and push it into the inbox; nothing blocks in them. Any thread unless said. */
 #pragma once
 
 #include "net/inbox.h"
@@ -9,18 +9,18 @@
 enum {
     IPC_MESSAGE_BYTES_MAX = 1 << 20,
     TCP_MESSAGE_BYTES_MAX = 256 << 10,
-    PIPE_REQUESTS_MAX = 32,     /* in flight; the 33rd is refused BUSY */
-    SILENT_PIPES_MAX = 1024,    /* pipes without a valid request so far */
-    SILENT_MS_MAX = 10000,      /* then they are closed */
-    RELISTENS_MAX = 64,         /* each leaks about two descriptors: then drain and exit 75 */
+    PIPE_REQUESTS_MAX = 32,  /* in flight; the 33rd is refused BUSY */
+    SILENT_PIPES_MAX = 1024, /* pipes without a valid request so far */
+    SILENT_MS_MAX = 10000,   /* then they are closed */
+    RELISTENS_MAX = 64,      /* each leaks about two descriptors: then drain and exit 75 */
 };
 
 struct endpoint_config {
-    struct inbox *inbox;         /* borrowed */
+    struct inbox *inbox;                                           /* borrowed */
     const char *tls_cert_file, *tls_key_file, *tls_client_ca_file; /* NULL: none */
-    bool allow_plain_tcp;        /* tcp:// off loopback; default no */
-    bool no_self_probe;          /* for the test that shows why there is one */
-    uint32_t probe_ms;           /* 0: 1,000 */
+    bool allow_plain_tcp; /* tcp:// off loopback; default no */
+    bool no_self_probe;   /* for the test that shows why there is one */
+    uint32_t probe_ms;    /* 0: 1,000 */
     /* A fact for operators; `event` is a log id. May be NULL. */
     void (*note)(void *arg, const char *event, const char *text);
     void (*relisten_limit)(void *arg); /* RELISTENS_MAX was reached */
@@ -34,14 +34,16 @@ DEFINE_FREEP(endpoint)
 
 enum endpoint_outcome { ENDPOINT_URL = 1, ENDPOINT_PLAIN_TCP, ENDPOINT_IN_USE, ENDPOINT_TLS };
 
-/* Listens; before start only. IPC: the folder exists, the socket is made 0660. A stale socket file is
- * replaced, a living one is ENDPOINT_IN_USE.                                                          */
+/* Listens; before start only. IPC: the folder exists, the socket is made 0660. A stale socket file
+ * is replaced, a living one is ENDPOINT_IN_USE. */
 MUST_USE int endpoint_listen(struct endpoint *e, const char *url);
 
-/* From here on requests arrive in the inbox. Returns when every listener has accepted a probe connection. */
+/* From here on requests arrive in the inbox. Returns when every listener has accepted a probe
+ * connection. */
 MUST_USE int endpoint_start(struct endpoint *e);
 
-/* Packs and sends; a peer that is gone is no fault. Gives the pipe its place for one more request back. */
+/* Packs and sends; a peer that is gone is no fault. Gives the pipe its place for one more request
+ * back. */
 void endpoint_reply(struct endpoint *e, const struct reply_to *to, Rota__Reply *reply);
 
 /* The pipe has sent a request with a good credential: it is no longer silent. */

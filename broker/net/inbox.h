@@ -1,7 +1,8 @@
 /* inbox.h: where requests wait between the sockets and the threads that answer them.
  *
- * Two lanes (ops.def): TURN for the queue thread, READ for the readers. Bounded: 64 MiB in all, 4 MiB
- * a pipe; the endpoint refuses what does not fit with OVERLOADED. Thread-safe; a taker may sleep.    */
+ * Two lanes (ops.def): TURN for the queue thread, READ for the readers. Bounded: 64 MiB in all, 4
+ * MiB a pipe; the endpoint refuses what does not fit with OVERLOADED. Thread-safe; a taker may
+ * sleep.    */
 #pragma once
 
 #include "errors.h"
@@ -62,8 +63,8 @@ enum inbox_outcome { INBOX_FULL = 1 };
 /* Takes ownership on 0. INBOX_FULL: nothing was taken. News of pipes always fits. */
 MUST_USE int inbox_push(struct inbox *b, enum op_lane lane, struct inbound *in);
 
-/* Up to `requests_max` requests and `bytes_max` bytes, oldest first, as a list the caller frees; NULL when
- * none came within `wait_ms` or the inbox was woken.                                                 */
+/* Up to `requests_max` requests and `bytes_max` bytes, oldest first, as a list the caller frees;
+ * NULL when none came within `wait_ms` or the inbox was woken. */
 struct inbound *inbox_take(struct inbox *b, enum op_lane lane, size_t requests_max,
                            size_t bytes_max, uint32_t wait_ms);
 

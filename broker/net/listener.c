@@ -12,6 +12,7 @@
 #include "net/listener.h"
 
 #include "net/fault.h"
+#include "net/probe.h"
 #include "net/socket.h"
 
 #include <arpa/inet.h>
@@ -23,7 +24,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PEM_BYTES_MAX = 1 << 20, IPC_MODE = 0660 };
+enum { PEM_BYTES_MAX = 1 << 20, IPC_MODE = 0660, IN_USE_WAIT_MS = 500 };
 
 static const struct {
     const char *scheme;
@@ -60,10 +61,20 @@ static int number_url(struct listener *l, const char *scheme)
     return 0;
 }
 
+/* getaddrinfo() would take 99999 and wrap it. */
+static bool port_is_valid(const char *port)
+{
+    char *end;
+    if (!port || *port < '0' || *port > '9')
+        return false;
+    unsigned long n = strtoul(port, &end, 10);
+    return *end == '\0' && n <= UINT16_MAX;
+}
+
 static int parse_tcp(struct listener *l, const nng_url *url)
 {
     const char *host = url->u_hostname, *port = url->u_port;
-    if (!port || !*port || (url->u_path && *url->u_path && strcmp(url->u_path, "/") != 0))
+    if (!port_is_valid(port) || (url->u_path && *url->u_path && strcmp(url->u_path, "/") != 0))
         return ENDPOINT_URL;
     if (host && (!*host || strcmp(host, "*") == 0))
         host = NULL;
@@ -173,17 +184,16 @@ static int ipc_clear_path(const struct listener *l)
 {
     const char *path = l->address.un.sun_path;
     struct stat st;
+    int r;
     if (lstat(path, &st) != 0)
         return errno == ENOENT ? 0 : err_raise(-errno);
     if (!S_ISSOCK(st.st_mode))
         return ENDPOINT_URL;
-    AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return err_raise(-errno);
-    if (connect(fd, &l->address.any, l->address_n) == 0 || errno == EAGAIN)
+    r = probe_hello(&l->address.any, l->address_n, IN_USE_WAIT_MS, -1);
+    if (r < 0)
+        return err_pass(r);
+    if (r != PROBE_REFUSED)
         return ENDPOINT_IN_USE;
-    if (errno != ECONNREFUSED)
-        return err_raise(-errno);
     return unlink(path) == 0 || errno == ENOENT ? 0 : err_raise(-errno);
 }
 

@@ -15,7 +15,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
-#include <sys/uio.h>
+#include <string.h>
+#include <unistd.h>
 
 enum { HELLO_BYTES = 8, PING_BYTES_MAX = 64, REPLY_BYTES_MAX = 512, ID_BYTES = 4 };
 static const uint8_t hello_req[HELLO_BYTES] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
@@ -83,6 +84,8 @@ static int open_call(struct call *c, const struct sockaddr *address, socklen_t a
         return err_raise(-errno);
     if (connect(c->fd, address, address_n) == 0)
         return 0;
+    if (errno == ECONNREFUSED || errno == ENOENT)
+        return PROBE_REFUSED;
     if (errno != EINPROGRESS)
         return PROBE_SILENT; /* on AF_UNIX also EAGAIN: the backlog is full, nobody accepts */
     int r = await(c, POLLOUT);
@@ -91,7 +94,7 @@ static int open_call(struct call *c, const struct sockaddr *address, socklen_t a
     int fault = 0;
     socklen_t fault_n = sizeof fault;
     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &fault, &fault_n);
-    return fault ? PROBE_SILENT : 0;
+    return fault == 0 ? 0 : fault == ECONNREFUSED ? PROBE_REFUSED : PROBE_SILENT;
 }
 
 static int send_ping(const struct call *c, bool is_ipc, uint64_t request_id)
@@ -134,7 +137,7 @@ static int receive_reply(const struct call *c, bool is_ipc, uint64_t request_id)
     return reply_fits(body + ID_BYTES, (size_t)n - ID_BYTES, request_id) ? 0 : PROBE_SILENT;
 }
 
-static int ping(struct call *c, bool is_ipc, uint64_t request_id)
+static int greet(const struct call *c)
 {
     uint8_t hello[HELLO_BYTES];
     int r = send_bytes(c, hello_req, sizeof hello_req);
@@ -142,31 +145,34 @@ static int ping(struct call *c, bool is_ipc, uint64_t request_id)
         r = receive_bytes(c, hello, sizeof hello);
     if (r == 0 && memcmp(hello, hello_rep, sizeof hello) != 0)
         r = PROBE_SILENT;
-    if (r == 0)
-        r = send_ping(c, is_ipc, request_id);
-    if (r == 0)
-        r = receive_reply(c, is_ipc, request_id);
-    return r < 0 ? err_pass(r) : r;
+    return r;
 }
 
 int probe_ping(const struct sockaddr *address, socklen_t address_n, uint64_t request_id,
                uint32_t timeout_ms, int stop_fd)
 {
+    bool is_ipc = address->sa_family == AF_UNIX;
     struct call c = {.stop_fd = stop_fd, .deadline_ms = clock_boot_ms() + timeout_ms};
     int r = open_call(&c, address, address_n);
-    AUTO_FD fd = c.fd;
-    if (r)
-        return r < 0 ? err_pass(r) : r;
-    (void)fd;
-    return ping(&c, address->sa_family == AF_UNIX, request_id);
+    if (r == 0)
+        r = greet(&c);
+    if (r == 0)
+        r = send_ping(&c, is_ipc, request_id);
+    if (r == 0)
+        r = receive_reply(&c, is_ipc, request_id);
+    if (c.fd >= 0)
+        close(c.fd);
+    return r < 0 ? err_pass(r) : r;
 }
 
-int probe_connect(const struct sockaddr *address, socklen_t address_n, uint32_t timeout_ms,
-                  int stop_fd)
+int probe_hello(const struct sockaddr *address, socklen_t address_n, uint32_t timeout_ms,
+                int stop_fd)
 {
     struct call c = {.stop_fd = stop_fd, .deadline_ms = clock_boot_ms() + timeout_ms};
     int r = open_call(&c, address, address_n);
-    AUTO_FD fd = c.fd;
-    (void)fd;
+    if (r == 0)
+        r = greet(&c);
+    if (c.fd >= 0)
+        close(c.fd);
     return r < 0 ? err_pass(r) : r;
 }

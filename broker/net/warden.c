@@ -61,7 +61,7 @@ bool listener_probe(struct endpoint *e, struct listener *l, uint32_t timeout_ms)
     uint64_t id;
     int r;
     if (l->transport == TRANSPORT_TLS) {
-        r = probe_connect((struct sockaddr *)&address, n, timeout_ms, e->stop_fd);
+        r = probe_hello((struct sockaddr *)&address, n, timeout_ms, e->stop_fd);
     } else {
         if (getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id)
             return true;
@@ -74,7 +74,7 @@ bool listener_probe(struct endpoint *e, struct listener *l, uint32_t timeout_ms)
         endpoint_note(e, "net.probe_failed", "url=%s fault=%s", l->url, strerrorname_np(-r));
         return true;
     }
-    return r != PROBE_SILENT;
+    return l->transport == TRANSPORT_TLS ? r != PROBE_REFUSED : r == 0 || r == PROBE_STOPPED;
 }
 
 static void tell_limit(struct endpoint *e)

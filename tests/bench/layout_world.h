@@ -1,7 +1,8 @@
 /* layout_world.h: one database under one layout, for layout.c.
  *
- * A layout says which rows a publish writes at once and which are folded later: gathered over tens of
- * thousands of jobs, sorted by account, and written a slice a turn, so that neighbours share pages. */
+ * A layout says which rows a publish writes at once and which are folded later: gathered over tens
+ * of thousands of jobs, sorted by account, and written a slice a turn, so that neighbours share
+ * pages. */
 #pragma once
 
 #include "store/store.h"
@@ -34,12 +35,14 @@ const char *part_name(enum part p);
 struct layout {
     const char *name;
     unsigned at_once, folded; /* masks of parts */
-    bool is_tended;           /* zeros are written ahead of the file's end */
+    unsigned batch; /* jobs sorted together for the fold; at most two batches are unfolded */
+    bool is_tended; /* zeros are written ahead of the file's end */
 };
 
 struct world;
 
-/* `history` jobs over `accounts`; they stand in the queue, or are done. The youngest are not yet folded. */
+/* `history` jobs over `accounts`; they stand in the queue, or are done. The youngest are not yet
+ * folded. */
 struct world_config {
     struct layout layout;
     const char *dir; /* a folder of its own is made in it */
@@ -52,5 +55,6 @@ DEFINE_FREEP(world)
 
 /* One turn with one commit: `n` publishes. */
 MUST_USE int world_publish(struct world *w, unsigned n);
-/* n publishes, n leases of the accounts in rotation, n finishes of the leases of the turn before. */
+/* n publishes, n leases of the accounts in rotation, n finishes of the leases of the turn before.
+ */
 MUST_USE int world_cycle(struct world *w, unsigned n);

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -304,6 +305,7 @@ static void it_works_without_root(void **state)
         if (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 ||
             setresuid(65534, 65534, 65534) < 0)
             _exit(9);
+        prctl(PR_SET_DUMPABLE, 1); /* as after an exec: else /proc/self is still root's */
         int r = run("test $(id -u) = 65534 && test $$ = 2", (struct child_spec){.stop_fd = -1},
                     &heard, &end);
         _exit(r == 0 ? end.status : 8);

@@ -608,6 +608,8 @@ static void test_unusable_addresses_are_refused_at_once(void **state)
         {.url = "http://127.0.0.1:1"},
         {.url = "inproc://x"},
         {.url = "tcp://127.0.0.1:notaport"},
+        {.url = "tcp://127.0.0.1"},
+        {.url = "ipc://"},
         {.url = "tls+tcp://127.0.0.1:7000"}, /* no CA */
         {.url = "tls+tcp://127.0.0.1:7000", .tls_ca_file = "/dev/null"},
         {.url = "tls+tcp://127.0.0.1:7000", .tls_ca_file = "/no/such/file"},

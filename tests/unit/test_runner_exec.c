@@ -119,8 +119,8 @@ static void exits_mean_what_the_contract_says(void **state)
 
 static void progress_lines_become_progress(void **state)
 {
-    run("echo '{\"phase\":\"pack\",\"percent\":10}' >&3; echo "
-        "'{\"percent\":42.9,\"message\":\"half\\n way\"}' >&3");
+    run("cat >&3 <<'X'\n{\"phase\":\"pack\",\"percent\":10}\n"
+        "{\"percent\":42.9,\"message\":\"half\\n way\"}\nX");
     assert_string_equal(last.phase, "pack"); /* what a line leaves out stays */
     assert_int_equal(last.percent, 42);
     assert_string_equal(last.message, "half  way");
@@ -148,6 +148,7 @@ static void a_flood_of_progress_is_throttled(void **state)
         "done >&3");
     printf("progress flood: 20000 lines, %u read\n", seen.changes);
     assert_in_range(seen.changes, 100, 1500);
+    assert_string_equal(last.phase, "p19999"); /* and the last word counts */
 }
 
 static void a_flood_of_log_keeps_its_end_and_says_what_it_lost(void **state)

@@ -1,0 +1,24 @@
+/* ask.h: one request of the read lane in a reader's hands, and the operations that the edge answers
+ * itself because they touch files or keys. Reader threads. */
+#pragma once
+
+#include "edge/edge.h"
+#include "engine/query.h"
+
+struct ask {
+    struct edge *edge;
+    const struct inbound *in;
+    struct principal who;
+    struct query q; /* reply, text, arena, snapshot */
+};
+
+/* As query_answer(): fills q.reply or gives the refusal. */
+typedef enum error_code ask_handler(struct ask *a);
+ask_handler ask_sign_upload, ask_sign_download, ask_attest, ask_log, ask_log_read;
+
+/* Words for a refusal, in the arena. */
+__attribute__((format(printf, 3, 4))) enum error_code
+ask_refuse(struct ask *a, enum error_code code, const char *format, ...);
+
+/* The live lease that a worker shows. E_LEASE_LOST when it is not, or no longer, the job's. */
+enum error_code ask_lease(struct ask *a, const Rota__LeaseRef *ref, struct board_lease *ret_lease);

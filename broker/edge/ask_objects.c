@@ -1,0 +1,333 @@
+/* ask_objects.c: capabilities for the local artifact store, and attestations.
+ *
+ * A capability is a file:// URL, so it is of use on this host only; callers from elsewhere are told
+ * so instead of being handed a path. Sizes are checked here, before a byte travels. */
+#include "edge/ask.h"
+#include "edge/statement.h"
+#include "sched/tier.h"
+#include "store/keys.h"
+
+#include <base/arena.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Largest objects that are no bundle; a bundle's bound is its tier's. */
+static const uint64_t size_max[] = {
+    [ROTA__OBJECT_KIND__ASSETS] = 200000000,
+    [ROTA__OBJECT_KIND__MAP] = 200000000,
+    [ROTA__OBJECT_KIND__BUILD_LOG] = 64000000,
+};
+
+enum error_code ask_refuse(struct ask *a, enum error_code code, const char *format, ...)
+{
+    char text[256];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    a->q.text = arena_str(a->q.arena, text);
+    return code;
+}
+
+enum error_code ask_lease(struct ask *a, const Rota__LeaseRef *ref, struct board_lease *ret_lease)
+{
+    struct job_id job;
+    if (!ref)
+        return ask_refuse(a, E_FIELD_MISSING, "the request names no lease");
+    if (job_id_parse(ref->job, &job) != 0)
+        return E_JOB_ID_INVALID;
+    if (board_lease(a->edge->board, job, ret_lease) != 0 || ret_lease->epoch != ref->epoch ||
+        ret_lease->token != ref->token)
+        return ask_refuse(a, E_LEASE_LOST, "lease %llu of %s is no longer yours",
+                          (unsigned long long)ref->token, ref->job);
+    return E_OK;
+}
+
+static enum error_code ask_fault(struct ask *a, int r, const char *what)
+{
+    char why[160];
+    err_trace(why, sizeof why);
+    return ask_refuse(a, r == -ENOMEM ? E_MEMORY : E_UPLOAD_FAILED, "%s: %s", what, why);
+}
+
+static enum error_code check_host(struct ask *a)
+{
+    if (a->in->peer.is_loopback)
+        return E_OK;
+    return ask_refuse(a, a->who.role == ROTA__ROLE__WORKER ? E_WORKER_HOST : E_NOT_ALLOWED,
+                      "objects can be reached from the broker's own host only");
+}
+
+/* The account's own id by its number, in the arena; NULL: none. */
+static const char *account_name(struct ask *a, uint64_t account)
+{
+    struct key_buf k;
+    struct account_row row;
+    if (row_get(a->q.txn, &account_row_type, key_u64(&k, account), &row) != 0)
+        return NULL;
+    return arena_printf(a->q.arena, "%.*s", (int)row.id.n, (const char *)row.id.p);
+}
+
+static enum error_code job_row_of(struct ask *a, struct job_id job, struct job_row *ret_row)
+{
+    struct key_buf k;
+    int r = row_get(a->q.txn, &job_row_type, key_id(&k, job), ret_row);
+    if (r < 0)
+        return E_STORE_FAULT;
+    return r == STORE_MISSING ? E_JOB_UNKNOWN : E_OK;
+}
+
+/* ---- uploads ---- */
+
+static enum error_code check_source_size(struct ask *a, uint64_t size)
+{
+    uint64_t most = a->edge->settings->source_bytes_max;
+    if (size <= most)
+        return E_OK;
+    return ask_refuse(a, E_SOURCE_TOO_LARGE, "the source has %llu bytes, at most %llu",
+                      (unsigned long long)size, (unsigned long long)most);
+}
+
+static enum error_code check_artifact_size(struct ask *a, Rota__ObjectKind kind, uint8_t tier,
+                                           uint64_t size)
+{
+    uint64_t most = kind == ROTA__OBJECT_KIND__BUNDLE
+                        ? tier_row(tier < TIERS ? tier : TIERS - 1)->bundle_bytes_max
+                        : size_max[kind];
+    if (size <= most)
+        return E_OK;
+    return ask_refuse(a, E_OBJECT_TOO_LARGE, "the %s has %llu bytes, at most %llu",
+                      artifact_class(kind), (unsigned long long)size, (unsigned long long)most);
+}
+
+/* A source: the account is the authority. */
+static enum error_code upload_by_account(struct ask *a, const Rota__SignUpload *sign,
+                                         struct artifact_id *id)
+{
+    uint64_t account;
+    if (sign->kind != ROTA__OBJECT_KIND__SOURCE || a->who.role == ROTA__ROLE__WORKER)
+        return ask_refuse(a, E_FIELD_MISSING, "without a lease only a source can be uploaded");
+    enum error_code e = auth_account(a->q.txn, &a->who, sign->account, &account);
+    if (e)
+        return e;
+    id->account = account_name(a, account);
+    return id->account ? check_source_size(a, sign->size) : E_ACCOUNT_UNKNOWN;
+}
+
+/* What a build made: the lease is the authority. */
+static enum error_code upload_by_lease(struct ask *a, const Rota__SignUpload *sign,
+                                       struct artifact_id *id)
+{
+    struct board_lease lease;
+    struct job_row row;
+    enum error_code e = ask_lease(a, sign->lease, &lease);
+    if (e)
+        return e;
+    if (lease.cancelling)
+        return E_CANCELLED;
+    if (!artifact_class(sign->kind) || sign->kind == ROTA__OBJECT_KIND__SOURCE)
+        return ask_refuse(a, E_FIELD_INVALID, "sign_upload.kind: %d is nothing that a build makes",
+                          (int)sign->kind);
+    e = job_row_of(a, lease.job, &row);
+    if (e)
+        return e;
+    id->account = account_name(a, row.account);
+    return id->account ? check_artifact_size(a, sign->kind, row.tier, sign->size)
+                       : E_ACCOUNT_UNKNOWN;
+}
+
+static enum error_code upload_invite(struct ask *a, const struct artifact_id *id, uint64_t size)
+{
+    char url[ARTIFACT_URL_MAX];
+    Rota__SignResult *result = arena_alloc(a->q.arena, sizeof *result);
+    if (!result)
+        return E_MEMORY;
+    int r = artifacts_invite(a->edge->artifacts, id, url);
+    if (r == ARTIFACTS_TOO_MANY)
+        return ask_refuse(a, E_OVERLOADED, "%d uploads are waiting", INCOMING_MAX);
+    if (r < 0)
+        return ask_fault(a, r, "no place for the upload could be made");
+    rota__sign_result__init(result);
+    result->url = arena_str(a->q.arena, url);
+    if (!result->url)
+        return E_MEMORY;
+    result->expires_ms = a->q.wall_ms + INCOMING_AGE_MS_MAX;
+    result->sha256 = a->q.request->sign_upload->sha256;
+    result->size = size;
+    a->q.reply->sign_upload = result;
+    a->q.reply->result_case = ROTA__REPLY__RESULT_SIGN_UPLOAD;
+    return E_OK;
+}
+
+enum error_code ask_sign_upload(struct ask *a)
+{
+    const Rota__SignUpload *sign = a->q.request->sign_upload;
+    struct artifact_id id = {.kind = sign->kind};
+    enum error_code e = check_host(a);
+    if (e)
+        return e;
+    if (sign->sha256.len != sizeof id.sha256)
+        return ask_refuse(a, E_FIELD_MISSING, "sign_upload.sha256 is empty");
+    if (!sign->size)
+        return ask_refuse(a, E_FIELD_INVALID, "sign_upload.size: an object has at least one byte");
+    memcpy(id.sha256, sign->sha256.data, sizeof id.sha256);
+    e = sign->lease ? upload_by_lease(a, sign, &id) : upload_by_account(a, sign, &id);
+    return e ? e : upload_invite(a, &id, sign->size);
+}
+
+/* ---- downloads ---- */
+
+/* May the caller read this job's object? Its account may; a worker its source, while it holds the
+ * lease. */
+static enum error_code check_reader(struct ask *a, const Rota__SignDownload *sign,
+                                    struct job_id job, struct job_row *ret_row)
+{
+    struct board_lease lease;
+    enum error_code e = E_OK;
+    if (a->who.role == ROTA__ROLE__WORKER || sign->lease) {
+        e = ask_lease(a, sign->lease, &lease);
+        if (e)
+            return e;
+        if (job_id_cmp(lease.job, job) != 0 || sign->kind != ROTA__OBJECT_KIND__SOURCE)
+            return ask_refuse(a, E_NOT_ALLOWED, "a lease opens the source of its own job alone");
+        return job_row_of(a, job, ret_row);
+    }
+    e = job_row_of(a, job, ret_row);
+    return e == E_OK && !auth_sees(&a->who, ret_row->account) ? E_JOB_UNKNOWN : e;
+}
+
+static enum error_code artifact_of(struct ask *a, struct job_id job, Rota__ObjectKind kind,
+                                   const Rota__Artifact **ret_artifact)
+{
+    struct key_buf k;
+    struct done_row done;
+    int r = row_get(a->q.txn, &done_row_type, key_id(&k, job), &done);
+    if (r < 0)
+        return E_STORE_FAULT;
+    Rota__Finish *finish =
+        r == 0 && done.facts.n
+            ? rota__finish__unpack(arena_allocator(a->q.arena), done.facts.n, done.facts.p)
+            : NULL;
+    for (size_t i = 0; finish && i < finish->n_artifact; i++) {
+        if (finish->artifact[i]->kind == kind) {
+            *ret_artifact = finish->artifact[i];
+            return E_OK;
+        }
+    }
+    return E_OBJECT_MISSING;
+}
+
+static enum error_code download_id(struct ask *a, struct job_id job, const struct job_row *row,
+                                   struct artifact_id *id, const char **ret_name)
+{
+    *ret_name = "source";
+    id->account =
+        arena_printf(a->q.arena, "%.*s", (int)row->account_id.n, (const char *)row->account_id.p);
+    if (!id->account)
+        return E_MEMORY;
+    if (id->kind == ROTA__OBJECT_KIND__SOURCE) {
+        char source[128];
+        snprintf(source, sizeof source, "%.*s", (int)row->source.n, (const char *)row->source.p);
+        return source_parse(source, id->sha256) ? E_OK : E_OBJECT_MISSING;
+    }
+    const Rota__Artifact *artifact;
+    enum error_code e = artifact_of(a, job, id->kind, &artifact);
+    if (e == E_OK && artifact->sha256.len == sizeof id->sha256) {
+        memcpy(id->sha256, artifact->sha256.data, sizeof id->sha256);
+        *ret_name = artifact->name;
+    }
+    return e;
+}
+
+static enum error_code download_grant(struct ask *a, const struct artifact_id *id, const char *name)
+{
+    char url[ARTIFACT_URL_MAX];
+    uint64_t size;
+    Rota__SignResult *result = arena_alloc(a->q.arena, sizeof *result);
+    uint8_t *sha256 = arena_alloc(a->q.arena, sizeof id->sha256);
+    if (!result || !sha256)
+        return E_MEMORY;
+    int r = artifacts_find(a->edge->artifacts, id, &size);
+    if (r == ARTIFACTS_MISSING)
+        return id->kind == ROTA__OBJECT_KIND__SOURCE ? E_SOURCE_GONE : E_OBJECT_MISSING;
+    if (r < 0)
+        return ask_fault(a, r, "the object could not be looked at");
+    artifacts_url(a->edge->artifacts, id, url);
+    rota__sign_result__init(result);
+    memcpy(sha256, id->sha256, sizeof id->sha256);
+    result->url = arena_str(a->q.arena, url);
+    result->name = arena_str(a->q.arena, name);
+    if (!result->url || !result->name)
+        return E_MEMORY;
+    result->expires_ms = a->q.wall_ms + INCOMING_AGE_MS_MAX;
+    result->sha256 = (ProtobufCBinaryData){sizeof id->sha256, sha256};
+    result->size = size;
+    a->q.reply->sign_download = result;
+    a->q.reply->result_case = ROTA__REPLY__RESULT_SIGN_DOWNLOAD;
+    return E_OK;
+}
+
+enum error_code ask_sign_download(struct ask *a)
+{
+    const Rota__SignDownload *sign = a->q.request->sign_download;
+    struct artifact_id id = {.kind = sign->kind};
+    struct job_id job;
+    struct job_row row;
+    const char *name;
+    enum error_code e = check_host(a);
+    if (e)
+        return e;
+    if (!artifact_class(sign->kind))
+        return ask_refuse(a, E_FIELD_MISSING, "sign_download.kind is not set");
+    if (job_id_parse(sign->job, &job) != 0)
+        return E_JOB_ID_INVALID;
+    e = check_reader(a, sign, job, &row);
+    if (e == E_OK)
+        e = download_id(a, job, &row, &id, &name);
+    return e ? e : download_grant(a, &id, name);
+}
+
+/* ---- attestation ---- */
+
+static enum error_code attest_sign(struct ask *a, const char *text)
+{
+    Rota__AttestResult *result = arena_alloc(a->q.arena, sizeof *result);
+    Rota__Attestation *att = arena_alloc(a->q.arena, sizeof *att);
+    uint8_t *signature = arena_alloc(a->q.arena, SIGN_BYTES);
+    char key_id[SIGN_KEY_ID_LEN + 1];
+    if (!result || !att || !signature)
+        return E_MEMORY;
+    rota__attest_result__init(result);
+    rota__attestation__init(att);
+    sign_statement(a->edge->keys.sign_secret, text, signature);
+    sign_key_id(a->edge->keys.sign_public, key_id);
+    att->statement = arena_str(a->q.arena, text);
+    att->key_id = arena_str(a->q.arena, key_id);
+    if (!att->statement || !att->key_id)
+        return E_MEMORY;
+    att->signature = (ProtobufCBinaryData){SIGN_BYTES, signature};
+    result->attestation = att;
+    a->q.reply->attest = result;
+    a->q.reply->result_case = ROTA__REPLY__RESULT_ATTEST;
+    return E_OK;
+}
+
+enum error_code ask_attest(struct ask *a)
+{
+    const Rota__Attest *attest = a->q.request->attest;
+    struct board_lease lease;
+    struct job_row row;
+    char text[STATEMENT_LEN_MAX];
+    enum error_code e = ask_lease(a, attest->lease, &lease);
+    if (e)
+        return e;
+    if (lease.cancelling)
+        return E_CANCELLED;
+    e = job_row_of(a, lease.job, &row);
+    if (e)
+        return e;
+    if (!attest->artifact || statement_of(a->edge, lease.job, &row, attest->artifact, text) != 0)
+        return ask_refuse(a, E_FIELD_MISSING, "attest.artifact needs kind, size and both hashes");
+    return attest_sign(a, text);
+}

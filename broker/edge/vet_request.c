@@ -1,0 +1,251 @@
+/* vet_request.c: which objects a request names, and whether they are what it says.
+ *
+ * Sources: the account that publishes is the authority; the file that it uploaded must have the
+ * hash that the publish names. Artifacts of a finish: the lease is the authority; size, SHA-256 and
+ * BLAKE2b must be those of the finish, and the attestation must be ours, over exactly these facts.
+ * Whatever is already stored was checked when it came, so a repeated request passes. Everything
+ * that is no matter of objects (keys, leases, forms) is left to the turn, which says it in its own
+ * order.                        */
+#include "edge/statement.h"
+#include "edge/vet_impl.h"
+
+#include <base/clock.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { SOURCE_PREFIX_LEN = 7, SHA256_HEX_LEN = 64 };
+
+/* One request at hand. */
+struct vetting {
+    struct vet *v;
+    struct vetted *vetted;
+    struct inbound *in;
+    struct txn *txn;
+    struct principal who;
+};
+
+__attribute__((format(printf, 3, 4))) static enum error_code
+say(struct vetting *g, enum error_code code, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(g->in->vetted_text, sizeof g->in->vetted_text, format, ap);
+    va_end(ap);
+    return code;
+}
+
+static enum error_code fault(struct vetting *g, int r, const char *what)
+{
+    char why[100];
+    return say(g, r == -ENOMEM ? E_MEMORY : E_UPLOAD_FAILED, "%s: %s", what,
+               err_trace(why, sizeof why));
+}
+
+bool source_parse(const char *source, uint8_t ret_sha256[32])
+{
+    size_t n = 0;
+    if (strncmp(source, "upload:", SOURCE_PREFIX_LEN) != 0 ||
+        strlen(source + SOURCE_PREFIX_LEN) != SHA256_HEX_LEN)
+        return false;
+    return sodium_hex2bin(ret_sha256, 32, source + SOURCE_PREFIX_LEN, SHA256_HEX_LEN, NULL, &n,
+                          NULL) == 0 &&
+           n == 32;
+}
+
+/* The answer to an earlier publish with this key is given again even when its source is long gone.
+ */
+static bool is_replay(struct vetting *g, const Rota__Publish *publish, uint64_t account)
+{
+    struct key_buf k;
+    struct span value;
+    if (!*publish->idempotency_key)
+        return false;
+    struct span key = key_idem(&k, span_str(publish->idempotency_key), account);
+    return txn_get(g->txn, TABLE_IDEM, key, &value) == 0;
+}
+
+static enum error_code source_take(struct vetting *g, const struct artifact_id *id)
+{
+    uint64_t size, size_max = g->v->edge->settings->source_bytes_max;
+    struct artifact_check check = {.size = UINT64_MAX, .size_max = size_max};
+    int r = vet_claim(g->v, g->vetted, id);
+    if (r == 0)
+        r = artifacts_find(g->v->edge->artifacts, id, &size);
+    if (r == ARTIFACTS_MISSING)
+        r = artifacts_take(g->v->edge->artifacts, id, &check, &size);
+    if (r == ARTIFACTS_MISSING)
+        return say(g, E_SOURCE_MISSING, "account %s has uploaded no such source", id->account);
+    if (r == ARTIFACTS_MISMATCH)
+        return say(g, E_SOURCE_MISSING,
+                   "what account %s uploaded has another hash, or is larger "
+                   "than %llu bytes",
+                   id->account, (unsigned long long)size_max);
+    return r < 0 ? fault(g, r, "the source could not be stored") : E_OK;
+}
+
+static enum error_code vet_source(struct vetting *g, const Rota__Publish *publish)
+{
+    struct key_buf k;
+    struct account_row row;
+    uint64_t account;
+    struct artifact_id id = {.kind = ROTA__OBJECT_KIND__SOURCE};
+    if (!source_parse(publish->source, id.sha256) ||
+        auth_account(g->txn, &g->who, publish->account, &account) != E_OK ||
+        is_replay(g, publish, account))
+        return E_OK;
+    int r = row_get(g->txn, &account_row_type, key_u64(&k, account), &row);
+    char name[ACCOUNT_ID_MAX + 1] = {0};
+    if (r || row.id.n > ACCOUNT_ID_MAX)
+        return r < 0 ? E_STORE_FAULT : E_OK;
+    memcpy(name, row.id.p, row.id.n);
+    id.account = name;
+    return source_take(g, &id);
+}
+
+static enum error_code vet_publish(struct vetting *g, const Rota__Request *request)
+{
+    return vet_source(g, request->publish);
+}
+
+/* One bad source refuses the whole message, before any of its jobs is accepted. */
+static enum error_code vet_publish_many(struct vetting *g, const Rota__Request *request)
+{
+    const Rota__PublishMany *many = request->publish_many;
+    enum error_code e = E_OK;
+    for (size_t i = 0; e == E_OK && i < many->n_publish; i++)
+        e = vet_source(g, many->publish[i]);
+    return e;
+}
+
+/* The job of a finish, and whether the lease is the caller's at this moment. */
+struct finishing {
+    const Rota__Finish *finish;
+    struct job_id job;
+    struct job_row row;
+    char account[ACCOUNT_ID_MAX + 1];
+    bool has_lease;
+};
+
+static bool is_whole(const Rota__Artifact *a)
+{
+    return artifact_class(a->kind) && a->kind != ROTA__OBJECT_KIND__SOURCE && a->sha256.len == 32 &&
+           a->blake2b.len == 32;
+}
+
+static enum error_code vet_artifact(struct vetting *g, const struct finishing *f,
+                                    const Rota__Artifact *a)
+{
+    if (!is_whole(a))
+        return say(g, E_FIELD_INVALID, "finish.artifact: kind %d, or a hash is missing",
+                   (int)a->kind);
+    struct artifact_id id = {.kind = a->kind, .account = f->account};
+    struct artifact_check check = {
+        .size = a->size, .size_max = a->size, .blake2b = a->blake2b.data};
+    uint64_t size;
+    memcpy(id.sha256, a->sha256.data, sizeof id.sha256);
+    int r = vet_claim(g->v, g->vetted, &id);
+    if (r == 0)
+        r = artifacts_find(g->v->edge->artifacts, &id, &size);
+    if (r == 0 && size != a->size)
+        r = ARTIFACTS_MISMATCH;
+    if (r == ARTIFACTS_MISSING && !f->has_lease)
+        return say(g, E_LEASE_LOST, "the lease of %s is no longer yours", f->finish->lease->job);
+    if (r == ARTIFACTS_MISSING)
+        r = artifacts_take(g->v->edge->artifacts, &id, &check, &size);
+    const char *class = artifact_class(a->kind);
+    if (r == ARTIFACTS_MISSING)
+        return say(g, E_OBJECT_MISMATCH, "the %s was never uploaded", class);
+    if (r == ARTIFACTS_MISMATCH)
+        return say(g, E_OBJECT_MISMATCH, "the uploaded %s differs from what was announced", class);
+    return r < 0 ? fault(g, r, "an artifact could not be stored") : E_OK;
+}
+
+/* Must be our signature over what the finish itself says of one of its artifacts. */
+static enum error_code vet_attestation(struct vetting *g, const struct finishing *f)
+{
+    const Rota__Attestation *att = f->finish->attestation;
+    const struct edge *edge = g->v->edge;
+    char text[STATEMENT_LEN_MAX];
+    for (size_t i = 0; i < f->finish->n_artifact; i++)
+        if (statement_of(edge, f->job, &f->row, f->finish->artifact[i], text) == 0 &&
+            strcmp(text, att->statement) == 0)
+            return att->signature.len == SIGN_BYTES &&
+                           sign_verify(edge->keys.sign_public, text, att->signature.data) == 0
+                       ? E_OK
+                       : say(g, E_SIGNATURE_INVALID, "the attestation is not this broker's");
+    return say(g, E_STATEMENT_INVALID, "the attestation speaks of none of the artifacts");
+}
+
+static bool finishing_init(struct vetting *g, const Rota__Finish *finish, struct finishing *f)
+{
+    struct key_buf k;
+    struct board_lease lease;
+    *f = (struct finishing){.finish = finish};
+    if (!finish || !finish->lease || job_id_parse(finish->lease->job, &f->job) != 0 ||
+        row_get(g->txn, &job_row_type, key_id(&k, f->job), &f->row) != 0 ||
+        f->row.account_id.n > ACCOUNT_ID_MAX)
+        return false;
+    memcpy(f->account, f->row.account_id.p, f->row.account_id.n);
+    f->has_lease = board_lease(g->v->edge->board, f->job, &lease) == 0 &&
+                   lease.epoch == finish->lease->epoch && lease.token == finish->lease->token;
+    return true;
+}
+
+static enum error_code vet_finish_of(struct vetting *g, const Rota__Finish *finish)
+{
+    struct finishing f;
+    if (!finishing_init(g, finish, &f))
+        return E_OK;
+    enum error_code e = E_OK;
+    for (size_t i = 0; e == E_OK && i < finish->n_artifact; i++)
+        e = vet_artifact(g, &f, finish->artifact[i]);
+    return e == E_OK && finish->attestation ? vet_attestation(g, &f) : e;
+}
+
+static enum error_code vet_finish(struct vetting *g, const Rota__Request *request)
+{
+    return vet_finish_of(g, request->finish);
+}
+
+static enum error_code vet_finish_and_lease(struct vetting *g, const Rota__Request *request)
+{
+    return vet_finish_of(g, request->finish_and_lease->finish);
+}
+
+static const struct {
+    Rota__Request__OpCase op;
+    enum error_code (*vet)(struct vetting *g, const Rota__Request *request);
+} rows[] = {
+    {ROTA__REQUEST__OP_PUBLISH, vet_publish},
+    {ROTA__REQUEST__OP_PUBLISH_MANY, vet_publish_many},
+    {ROTA__REQUEST__OP_FINISH, vet_finish},
+    {ROTA__REQUEST__OP_FINISH_AND_LEASE, vet_finish_and_lease},
+};
+
+static enum error_code vet_by_op(struct vetting *g, const Rota__Request *request)
+{
+    const struct op_row *op = op_row(request->op_case);
+    if (!op || auth_check(g->v->edge->auth, g->txn, request, op, &g->who) != E_OK)
+        return E_OK; /* the turn refuses it in its own words */
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].op == request->op_case)
+            return rows[i].vet(g, request);
+    return E_OK;
+}
+
+enum error_code vet_request(struct vet *v, struct vetted *vetted, struct inbound *in)
+{
+    AUTO(txn) txn = NULL;
+    struct vetting g = {.v = v, .vetted = vetted, .in = in};
+    arena_reset(v->arena);
+    Rota__Request *request = rota__request__unpack(arena_allocator(v->arena), in->n, in->bytes);
+    if (!request)
+        return E_MEMORY;
+    int r = store_snapshot(v->edge->store, &txn);
+    if (r)
+        return E_STORE_FAULT;
+    g.txn = txn;
+    return vet_by_op(&g, request);
+}
