@@ -1,7 +1,7 @@
 /* client.h: librota, the C client of rotad.
  *
  * Owns its sockets; keeps one pipe for each 32 calls in flight; reconnects for ever with jitter,
- * at most 10 s between tries. A call that fails with a retryable error is sent again at most 5
+ * at most 20 s between tries. A call that fails with a retryable error is sent again at most 5
  * times after 1, 2, 4, 8, 16 s, never past its timeout; publishes carry an idempotency key and leases a nonce, so a repeat
  * never doubles. All functions may be called from any thread.                                     */
 #pragma once

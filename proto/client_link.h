@@ -28,7 +28,11 @@ struct call {
 struct link {
     struct rota_client *client;
     nng_socket socket;
-    atomic_uint_least32_t pipe;     /* id of the pipe now; 0: none yet */
+    nng_dialer dialer;
+    nng_aio *watch; /* sleeps while the link is down; see client_link.c */
+    atomic_bool is_watched;
+    atomic_uint_least32_t pause_ms; /* the longest pause before the next try to dial */
+    atomic_uint_least32_t pipe;     /* id of the pipe now; 0: the link is down */
     atomic_uint_least64_t heard_ms; /* when the last message came */
     struct call *idle;              /* under the client's lock, as the two counts */
     unsigned made, busy;

@@ -10,6 +10,7 @@
  * makes the repetition harmless and the answer the same. When no poll is under way the finish takes
  * the next job along in the same trip. */
 #include "agent_parts.h"
+#include "report_message.h"
 
 #include <assert.h>
 #include <base/clock.h>
@@ -110,77 +111,6 @@ int report_log(void *slot, const void *p, size_t n)
         log_debug("job.log_refused", "job=%s error=%s", s->job->lease->job, reply->error->name);
     rota_reply_free(reply);
     return is_wanted ? 0 : 1;
-}
-
-/* ---- messages ---- */
-
-struct finish_message {
-    Rota__Finish finish;
-    Rota__Error error;
-    Rota__Artifact artifact[BUILD_ARTIFACTS_MAX], *artifacts[BUILD_ARTIFACTS_MAX];
-    Rota__PhaseTime phase[BUILD_PHASES_MAX], *phases[BUILD_PHASES_MAX];
-    Rota__Attestation attestation;
-};
-
-static void result_error(const struct build_result *r, Rota__Error *ret_error)
-{
-    error_fill(r->error, r->text[0] ? r->text : NULL, ret_error);
-    if (r->hint[0])
-        ret_error->hint = (char *)r->hint;
-}
-
-static void artifacts_fill(const struct build_result *r, struct finish_message *m)
-{
-    for (size_t i = 0; i < r->artifacts; i++) {
-        const struct build_artifact *from = &r->artifact[i];
-        rota__artifact__init(&m->artifact[i]);
-        m->artifact[i].kind = from->kind;
-        m->artifact[i].sha256 = (ProtobufCBinaryData){32, (uint8_t *)from->sha256};
-        m->artifact[i].blake2b = (ProtobufCBinaryData){32, (uint8_t *)from->blake2b};
-        m->artifact[i].size = from->size;
-        m->artifact[i].name = (char *)from->name;
-        m->artifacts[i] = &m->artifact[i];
-    }
-    m->finish.artifact = m->artifacts;
-    m->finish.n_artifact = r->artifacts;
-}
-
-static void phases_fill(const struct build_result *r, struct finish_message *m)
-{
-    for (size_t i = 0; i < r->phases; i++) {
-        rota__phase_time__init(&m->phase[i]);
-        m->phase[i].phase = (char *)r->phase[i].name;
-        m->phase[i].ms = r->phase[i].ms;
-        m->phases[i] = &m->phase[i];
-    }
-    m->finish.phase_time = m->phases;
-    m->finish.n_phase_time = r->phases;
-}
-
-static void attestation_fill(const struct build_result *r, struct finish_message *m)
-{
-    rota__attestation__init(&m->attestation);
-    m->attestation.statement = (char *)r->statement;
-    m->attestation.signature = (ProtobufCBinaryData){SIGN_BYTES, (uint8_t *)r->signature};
-    m->attestation.key_id = (char *)r->key_id;
-    m->finish.attestation = &m->attestation;
-}
-
-static void finish_fill(const struct slot *s, const struct build_result *r, Rota__Outcome outcome,
-                        struct finish_message *m)
-{
-    rota__finish__init(&m->finish);
-    m->finish.lease = s->job->lease;
-    m->finish.outcome = outcome;
-    phases_fill(r, m);
-    if (outcome == ROTA__OUTCOME__OUTCOME_SUCCEEDED) {
-        artifacts_fill(r, m);
-        if (r->is_attested)
-            attestation_fill(r, m);
-        return;
-    }
-    result_error(r, &m->error);
-    m->finish.error = &m->error;
 }
 
 /* ---- finish, with the next job when it can be had ---- */
@@ -298,7 +228,7 @@ static void finish(struct slot *s, const struct build_result *r, Rota__Outcome o
 {
     struct finish_message m = {0};
     enum poll_end poll;
-    finish_fill(s, r, outcome, &m);
+    finish_fill(s->job->lease, r, outcome, &m);
     Rota__Reply *reply = finish_and_lease(s, &m.finish, &poll);
     if (!reply) {
         Rota__Request request = ROTA__REQUEST__INIT;

@@ -29,7 +29,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { STORM = 300, TCP_STORM = 300, SERVED_MS_MAX = 3000, STORMS_MAX = 400 };
+enum {
+    STORM = 300,
+    STORMS_TO_DEAF_MAX = 20,
+    DEAF_WAIT_MS = 300,
+    SERVED_MS_MAX = 3000,
+    STORMS_MAX = 400
+};
 
 static struct rig rig;
 
@@ -56,6 +62,24 @@ static void storm_tcp(uint16_t port, int n)
         setsockopt(w.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         wire_close(&w);
     }
+}
+
+/* One storm kills nearly always, but it is a race: storms until a greeted client is not answered.
+ * The number of storms it took, or 0 when none of them killed. */
+static int storm_until_deaf(uint16_t tcp_port)
+{
+    for (int i = 1; i <= STORMS_TO_DEAF_MAX; i++) {
+        if (tcp_port)
+            storm_tcp(tcp_port, STORM);
+        else
+            storm_ipc(STORM);
+        struct wire w = tcp_port ? wire_open_tcp(tcp_port) : wire_open_ipc(rig.path);
+        bool is_deaf = !wire_hello(&w, DEAF_WAIT_MS) || wire_ping_ns(&w, 3, DEAF_WAIT_MS) == 0;
+        wire_close(&w);
+        if (is_deaf)
+            return i;
+    }
+    return 0;
 }
 
 static nng_socket client_open(const char *url)
@@ -99,21 +123,28 @@ static uint64_t client_ping_ms(nng_socket client, uint32_t wait_ms)
     return wait_ms;
 }
 
+static void report(const char *transport, const char *what, int storms, uint64_t ms,
+                   uint64_t old_ns)
+{
+    printf("%s: deaf after %d storm(s) of %d %s, the next client served after %llu ms (re-listens "
+           "%u), the "
+           "client from before answered in %llu us\n%s",
+           transport, storms, STORM, what, (unsigned long long)ms, rig_stats(&rig).relistens,
+           (unsigned long long)old_ns / 1000, rig.notes);
+}
+
 static void test_ipc_client_is_served_after_a_storm(void **state)
 {
     (void)state;
     rig_open(&rig, NULL, NULL);
     struct wire old = wire_open_ipc(rig.path);
     assert_true(wire_hello(&old, 1000) && wire_ping_ns(&old, 1, 1000) > 0);
-    storm_ipc(STORM);
+    int storms = storm_until_deaf(0);
+    assert_true(storms > 0);
     nng_socket client = client_open(rig.url);
-    uint64_t ms = client_ping_ms(client, 10000);
+    uint64_t ms = DEAF_WAIT_MS + client_ping_ms(client, 10000);
     uint64_t old_ns = wire_ping_ns(&old, 2, 1000);
-    printf("IPC: %d connect-and-close, the next client served after %llu ms (re-listens %u); the "
-           "client "
-           "from before answered in %llu us\n%s",
-           STORM, (unsigned long long)ms, rig_stats(&rig).relistens,
-           (unsigned long long)old_ns / 1000, rig.notes);
+    report("IPC", "connect-and-close", storms, ms, old_ns);
     assert_true(ms < SERVED_MS_MAX);
     assert_true(rig_stats(&rig).relistens >= 1 && rig_noted(&rig, "net.relisten"));
     assert_true(old_ns > 0);
@@ -127,10 +158,12 @@ static void test_ipc_without_probe_stays_deaf(void **state)
     (void)state;
     struct endpoint_config config = {.no_self_probe = true};
     rig_open(&rig, &config, NULL);
-    storm_ipc(STORM);
+    int storms = storm_until_deaf(0);
+    assert_true(storms > 0);
     nng_socket client = client_open(rig.url);
     uint64_t ms = client_ping_ms(client, SERVED_MS_MAX);
-    printf("IPC without the self-probe: not served within %d ms, as expected\n", SERVED_MS_MAX);
+    printf("IPC without the self-probe: deaf after %d storm(s) of %d, %s within %d ms\n", storms,
+           STORM, ms < SERVED_MS_MAX ? "served" : "not served", SERVED_MS_MAX);
     assert_true(ms >= SERVED_MS_MAX);
     nng_close(client);
     rig_close(&rig);
@@ -145,15 +178,12 @@ static void test_tcp_client_is_served_after_a_storm(void **state)
     rig_open(&rig, NULL, url);
     struct wire old = wire_open_tcp(port);
     assert_true(wire_hello(&old, 1000) && wire_ping_ns(&old, 1, 1000) > 0);
-    storm_tcp(port, TCP_STORM);
+    int storms = storm_until_deaf(port);
+    assert_true(storms > 0);
     nng_socket client = client_open(url);
-    uint64_t ms = client_ping_ms(client, 10000);
+    uint64_t ms = DEAF_WAIT_MS + client_ping_ms(client, 10000);
     uint64_t old_ns = wire_ping_ns(&old, 2, 1000);
-    printf("TCP: %d FIN-and-RST, the next client served after %llu ms (re-listens %u); the client "
-           "from "
-           "before answered in %llu us\n%s",
-           TCP_STORM, (unsigned long long)ms, rig_stats(&rig).relistens,
-           (unsigned long long)old_ns / 1000, rig.notes);
+    report("TCP", "FIN-and-RST", storms, ms, old_ns);
     assert_true(ms < SERVED_MS_MAX);
     assert_true(rig_stats(&rig).relistens >= 1);
     assert_true(old_ns > 0);
@@ -170,10 +200,12 @@ static void test_tcp_without_probe_stays_deaf(void **state)
     snprintf(url, sizeof url, "tcp://127.0.0.1:%u", port);
     struct endpoint_config config = {.no_self_probe = true};
     rig_open(&rig, &config, url);
-    storm_tcp(port, TCP_STORM);
+    int storms = storm_until_deaf(port);
+    assert_true(storms > 0);
     nng_socket client = client_open(url);
     uint64_t ms = client_ping_ms(client, SERVED_MS_MAX);
-    printf("TCP without the self-probe: not served within %d ms, as expected\n", SERVED_MS_MAX);
+    printf("TCP without the self-probe: deaf after %d storm(s) of %d, %s within %d ms\n", storms,
+           STORM, ms < SERVED_MS_MAX ? "served" : "not served", SERVED_MS_MAX);
     assert_true(ms >= SERVED_MS_MAX);
     nng_close(client);
     rig_close(&rig);

@@ -14,8 +14,8 @@ enum { PRINTED_MAX = 16 * 1024 };
 static const char *const kept[] = {"registry", "proxy",      "https-proxy",
                                    "noproxy",  "strict-ssl", "maxsockets"};
 
-/* Few and short retries: a registry that is away is told within half a minute. The log level makes npm
- * print a line for each package, which is all the progress there is. */
+/* Few and short retries: a registry that is away is told within half a minute. The log level makes
+ * npm print a line for each package, which is all the progress there is. */
 static const char always[] = "audit=false\nfund=false\nupdate-notifier=false\nignore-scripts=true\n"
                              "fetch-retries=2\nfetch-retry-mintimeout=1000\n"
                              "fetch-retry-maxtimeout=4000\nfetch-timeout=60000\n"

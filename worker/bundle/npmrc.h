@@ -1,8 +1,8 @@
 /* npmrc.h: the little of the operator's npm configuration that an install in a sandbox needs.
  *
- * Read through `npm config get`, which knows global, user and environment settings, and written as a
- * fresh file: nothing but the settings of the table in npmrc.c gets through, and no value with a user part in its
- * URL, so no token or password ever reaches a build. Main thread, at start. */
+ * Read through `npm config get`, which knows global, user and environment settings, and written as
+ * a fresh file: nothing but the settings of the table in npmrc.c gets through, and no value with a
+ * user part in its URL, so no token or password ever reaches a build. Main thread, at start. */
 #pragma once
 
 #include <base/err.h>

@@ -2,14 +2,23 @@
  *
  *   - only npm has the network, and npm sees package.json files and the lockfile, nothing else;
  *   - whatever runs the app's own code or its tools (Metro, hermesc, the composer) has no network;
- *   - the app always lies at /w/app: source maps hold absolute paths, and caches and bundles would differ
- *     with any other place;
+ *   - the app always lies at /w/app: source maps hold absolute paths, and caches and bundles would
+ * differ with any other place;
  *   - what a step need not write it sees read-only. */
 #include "plan.h"
 
-#define W(word) {NULL, WORD_##word}
-#define HOME    {"home", "/w/home", true}
-#define TMP     {"tmp", "/w/tmp", true}
+#define W(word)                                                                                    \
+    {                                                                                              \
+        NULL, WORD_##word                                                                          \
+    }
+#define HOME                                                                                       \
+    {                                                                                              \
+        "home", "/w/home", true                                                                    \
+    }
+#define TMP                                                                                        \
+    {                                                                                              \
+        "tmp", "/w/tmp", true                                                                      \
+    }
 
 const struct step steps[STEP_COUNT] = {
     [STEP_PROBE] = {.name = "probe", .failure = E_SANDBOX_FAILED, .args = {{"/usr/bin/true"}}},

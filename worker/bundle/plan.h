@@ -1,5 +1,5 @@
-/* plan.h: every program that runs in a sandbox, as a table: what it sees, whether it has the network, and
- * its command. Pure data. */
+/* plan.h: every program that runs in a sandbox, as a table: what it sees, whether it has the
+ * network, and its command. Pure data. */
 #pragma once
 
 #include "errors.h"
@@ -52,8 +52,8 @@ enum { STEP_MOUNTS_MAX = 4, STEP_ARGS_MAX = 12, STEP_ENV_MAX = 6 };
 
 struct step {
     const char *name;
-    bool has_net;      /* and /net, with npm's configuration */
-    bool must_say_done; /* speaks on fd 3; exit 0 without a "done" there is a failure */
+    bool has_net;            /* and /net, with npm's configuration */
+    bool must_say_done;      /* speaks on fd 3; exit 0 without a "done" there is a failure */
     enum error_code failure; /* what an exit code that nobody explained means */
     struct step_mount mounts[STEP_MOUNTS_MAX]; /* up to the first without `at` */
     struct step_arg args[STEP_ARGS_MAX];       /* up to the first empty one */

@@ -1,10 +1,10 @@
 /* sandbox.c: writes bubblewrap's command line and reads its status.
  *
- * bubblewrap says on a descriptor of its own whether the program was started and how it ended, so that a
- * sandbox which could not be made is never taken for a build that failed. Besides what every option's
- * name says: user namespaces are forbidden inside, so the kernel's least tried corners stay out of
- * reach; bubblewrap's own tmpfs ones (the root, /dev) become read-only at the end, or they would be
- * unlimited space. Folders of /usr that administrators fill by hand are covered. */
+ * bubblewrap says on a descriptor of its own whether the program was started and how it ended, so
+ * that a sandbox which could not be made is never taken for a build that failed. Besides what every
+ * option's name says: user namespaces are forbidden inside, so the kernel's least tried corners
+ * stay out of reach; bubblewrap's own tmpfs ones (the root, /dev) become read-only at the end, or
+ * they would be unlimited space. Folders of /usr that administrators fill by hand are covered. */
 #include "sandbox.h"
 
 #include <base/arena.h>
@@ -48,22 +48,56 @@ static void add_mount(struct line *l, const char *how, const char *from, const c
     add(l, at);
 }
 
-static const char *const frame[] = {
-    "--unshare-user", "--unshare-all", "--disable-userns", "--die-with-parent", "--new-session",
-    "--uid", "65534", "--gid", "65534", "--hostname", "build", "--cap-drop", "ALL", "--clearenv",
-    "--json-status-fd", "4",
-    "--ro-bind", "/usr", "/usr",
-    "--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin",
-    "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
-    "--proc", "/proc", "--dev", "/dev", "--symlink", "/w/tmp", "/tmp", NULL};
+static const char *const frame[] = {"--unshare-user",
+                                    "--unshare-all",
+                                    "--disable-userns",
+                                    "--die-with-parent",
+                                    "--new-session",
+                                    "--uid",
+                                    "65534",
+                                    "--gid",
+                                    "65534",
+                                    "--hostname",
+                                    "build",
+                                    "--cap-drop",
+                                    "ALL",
+                                    "--clearenv",
+                                    "--json-status-fd",
+                                    "4",
+                                    "--ro-bind",
+                                    "/usr",
+                                    "/usr",
+                                    "--symlink",
+                                    "usr/bin",
+                                    "/bin",
+                                    "--symlink",
+                                    "usr/sbin",
+                                    "/sbin",
+                                    "--symlink",
+                                    "usr/lib",
+                                    "/lib",
+                                    "--symlink",
+                                    "usr/lib64",
+                                    "/lib64",
+                                    "--proc",
+                                    "/proc",
+                                    "--dev",
+                                    "/dev",
+                                    "--symlink",
+                                    "/w/tmp",
+                                    "/tmp",
+                                    NULL};
 
-static const char *const frame_env[] = {
-    "--setenv", "PATH", "/rota:/usr/bin:/bin", "--setenv", "HOME", "/w/home",
-    "--setenv", "TMPDIR", "/w/tmp", "--setenv", "LANG", "C.UTF-8",
-    "--setenv", "CI", "1", "--setenv", "NO_COLOR", "1", NULL};
+static const char *const frame_env[] = {"--setenv", "PATH",     "/rota:/usr/bin:/bin",
+                                        "--setenv", "HOME",     "/w/home",
+                                        "--setenv", "TMPDIR",   "/w/tmp",
+                                        "--setenv", "LANG",     "C.UTF-8",
+                                        "--setenv", "CI",       "1",
+                                        "--setenv", "NO_COLOR", "1",
+                                        NULL};
 
-static const char *const frame_end[] = {"--remount-ro", "/dev", "--remount-ro", "/",
-                                        "--chdir", "/w/app", "--", NULL};
+static const char *const frame_end[] = {"--remount-ro", "/dev",   "--remount-ro", "/",
+                                        "--chdir",      "/w/app", "--",           NULL};
 
 /* Filled by hand on many machines, and none of a build's business. */
 static const char *const covered[] = {"/usr/local", "/usr/etc", "/usr/src"};
@@ -101,8 +135,7 @@ static void add_net(struct line *l, const struct tools *t)
         add_mount(l, "--ro-bind-try", net_files[i], net_files[i]);
     add_mount(l, "--ro-bind", t->net, "/net");
     if (t->has_extra_ca)
-        add_all(l,
-                (const char *const[]){"--setenv", "NODE_EXTRA_CA_CERTS", "/net/extra-ca", NULL});
+        add_all(l, (const char *const[]){"--setenv", "NODE_EXTRA_CA_CERTS", "/net/extra-ca", NULL});
 }
 
 static void add_step(struct line *l, const struct sandbox_run *run)

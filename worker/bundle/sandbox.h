@@ -1,6 +1,6 @@
-/* sandbox.h: runs one step of the plan in bubblewrap: namespaces of its own for users, processes, network,
- * ipc and mounts, an empty environment, no capabilities, /usr and the step's own folders and nothing else.
- * Any thread; blocks. */
+/* sandbox.h: runs one step of the plan in bubblewrap: namespaces of its own for users, processes,
+ * network, ipc and mounts, an empty environment, no capabilities, /usr and the step's own folders
+ * and nothing else. Any thread; blocks. */
 #pragma once
 
 #include "plan.h"

@@ -2,9 +2,9 @@
  *
  * The base mount is shared: each child of the agent runs in a copy of our mount namespace, and only
  * propagation takes a finished job's tmpfs out of the copies that other jobs' children still hold.
- * The mount point is one fixed folder for each user, never removed: every agent covers it with its own
- * tmpfs in its own namespace, so several agents do not meet, and there is nothing to sweep up after a
- * killed one. */
+ * The mount point is one fixed folder for each user, never removed: every agent covers it with its
+ * own tmpfs in its own namespace, so several agents do not meet, and there is nothing to sweep up
+ * after a killed one. */
 #include "space.h"
 
 #include <base/file.h>

@@ -1,8 +1,8 @@
 /* tools.c: looks each tool up, then binds it below the base tmpfs.
  *
- * They are bound and not used in place because a sandbox runs as another user, who may not walk into
- * the home folder that a tool lies in, and because a fixed place inside keeps the host's paths out of
- * builds. */
+ * They are bound and not used in place because a sandbox runs as another user, who may not walk
+ * into the home folder that a tool lies in, and because a fixed place inside keeps the host's paths
+ * out of builds. */
 #include "tools.h"
 
 #include "npmrc.h"
@@ -61,8 +61,9 @@ static int node_check(const char *node, char version[32], char why[TOOLS_WHY_MAX
         return missing(why, "%s does not run: set ROTA_NODE to a working Node", node);
     snprintf(version, 32, "%.*s", (int)strcspn(said.text, "\n"), said.text);
     if (major < NODE_MAJOR_MIN || (major == NODE_MAJOR_MIN && minor < NODE_MINOR_MIN))
-        return missing(why, "Node %s is too old: set ROTA_NODE to %d.%d or newer (scripts/setup "
-                            "brings one)",
+        return missing(why,
+                       "Node %s is too old: set ROTA_NODE to %d.%d or newer (scripts/setup "
+                       "brings one)",
                        version, NODE_MAJOR_MIN, NODE_MINOR_MIN);
     return 0;
 }

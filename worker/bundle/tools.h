@@ -8,9 +8,8 @@
  *   /rota/passwd, group names for uid 65534
  *   /rota/none/         an empty folder, to cover others with
  * and what an install alone sees, at /net:
- *   /net/npmrc          registry and certificate authority out of the operator's npm configuration; never
- *                       its tokens
- *   /net/cafile, /net/extra-ca
+ *   /net/npmrc          registry and certificate authority out of the operator's npm configuration;
+ * never its tokens /net/cafile, /net/extra-ca
  *
  * Main thread, once at start, after space_enter(). */
 #pragma once

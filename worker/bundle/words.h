@@ -1,7 +1,8 @@
-/* words.h: what the tools of a step print, read while it passes: for the log, for the end. One thread.
+/* words.h: what the tools of a step print, read while it passes: for the log, for the end. One
+ * thread.
  *
- * The newest bytes are kept, because they say why a tool died; npm's lines about single packages become
- * progress and do not go into the log. */
+ * The newest bytes are kept, because they say why a tool died; npm's lines about single packages
+ * become progress and do not go into the log. */
 #pragma once
 
 #include <stddef.h>

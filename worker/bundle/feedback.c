@@ -1,5 +1,5 @@
-/* report.c: one handler for each `type`, found in a table. */
-#include "report.h"
+/* feedback.c: one handler for each `type`, found in a table. */
+#include "feedback.h"
 
 #include <base/auto.h>
 #include <jansson.h>
@@ -19,7 +19,7 @@ static uint32_t number_member(json_t *line, const char *name)
     return n > 0 && n < INT32_MAX ? (uint32_t)n : 0;
 }
 
-static void on_progress(struct report *r, json_t *line)
+static void on_progress(struct feedback *r, json_t *line)
 {
     double share = json_number_value(json_object_get(line, "share"));
     char message[64];
@@ -30,21 +30,21 @@ static void on_progress(struct report *r, json_t *line)
 }
 
 /* Only a place in the app's own tree: it becomes a command of the next sandbox. */
-static void path_member(json_t *line, const char *name, char to[REPORT_PATH_MAX + 1])
+static void path_member(json_t *line, const char *name, char to[FEEDBACK_PATH_MAX + 1])
 {
     static const char below[] = "/w/app/";
-    text_member(line, name, to, REPORT_PATH_MAX + 1);
+    text_member(line, name, to, FEEDBACK_PATH_MAX + 1);
     if (strncmp(to, below, sizeof below - 1) != 0 || strstr(to, "/../"))
         to[0] = 0;
 }
 
-static void on_tools(struct report *r, json_t *line)
+static void on_tools(struct feedback *r, json_t *line)
 {
     path_member(line, "hermesc", r->hermesc);
     path_member(line, "compose", r->compose);
 }
 
-static void on_done(struct report *r, json_t *line)
+static void on_done(struct feedback *r, json_t *line)
 {
     r->is_done = true;
     r->packages = number_member(line, "packages");
@@ -62,7 +62,7 @@ static bool is_believed(enum error_code code)
            (error_row(code)->class == ERROR_USER || error_row(code)->class == ERROR_LIMIT);
 }
 
-static void on_error(struct report *r, json_t *line)
+static void on_error(struct feedback *r, json_t *line)
 {
     if (r->error != E_OK)
         return; /* the first one is the cause */
@@ -77,7 +77,7 @@ static void on_error(struct report *r, json_t *line)
 
 static const struct {
     const char *type;
-    void (*read)(struct report *r, json_t *line);
+    void (*read)(struct feedback *r, json_t *line);
 } handlers[] = {
     {"progress", on_progress},
     {"tools", on_tools},
@@ -85,7 +85,7 @@ static const struct {
     {"error", on_error},
 };
 
-void report_line(struct report *r, const char *text, size_t n, bool is_cut)
+void feedback_line(struct feedback *r, const char *text, size_t n, bool is_cut)
 {
     if (is_cut)
         return;

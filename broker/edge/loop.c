@@ -1,0 +1,135 @@
+/* loop.c: persist, then speak.
+ *
+ * Takes what arrived while the last commit was under way, lets the engine apply and commit it, and
+ * only then speaks. There is no timer: the batch is whatever came meanwhile. A turn that fails ends
+ * the process before anything is said, for nobody may hear of what is perhaps not on the disk. */
+#include "edge/loop.h"
+
+#include "edge/vet.h"
+
+#include <base/clock.h>
+#include <base/exit.h>
+#include <base/log.h>
+
+enum { IDLE_MS_MAX = 1000, DRAIN_MS = 250 };
+
+struct loop {
+    struct edge *edge;
+    struct engine *engine;
+    struct effects fx;
+    uint64_t last_seq;
+};
+
+struct now loop_now(void)
+{
+    return (struct now){.wall_ms = clock_wall_ms(), .boot_ms = clock_boot_ms()};
+}
+
+/* The news that came with the requests, for those who keep things per pipe. */
+static void hear(struct loop *l, const struct inbound *list)
+{
+    for (const struct inbound *in = list; in; in = in->next) {
+        if (in->kind != INBOUND_PIPE_GONE)
+            continue;
+        watch_forget_pipe(l->edge->watches, in->peer.pipe);
+        vet_pipe_gone(l->edge->vet, in->peer.pipe);
+    }
+}
+
+static void speak(struct loop *l)
+{
+    struct edge *edge = l->edge;
+    for (struct effect_pipe *p = l->fx.known; p; p = p->next)
+        endpoint_pipe_is_known(edge->endpoint, p->pipe);
+    for (struct effect_reply *e = l->fx.replies; e; e = e->next)
+        endpoint_reply(edge->endpoint, &e->to, e->reply);
+    for (struct effect_job *e = l->fx.jobs; e; e = e->next)
+        watch_wake_job(edge->watches, e->job);
+    for (struct effect_object *e = l->fx.objects_gone; e; e = e->next)
+        vet_object_gone(edge->vet, e);
+    if (l->fx.last_seq > l->last_seq) {
+        l->last_seq = l->fx.last_seq;
+        watch_wake_events(edge->watches, l->last_seq);
+    }
+}
+
+/* What becomes of each request after its turn. */
+static void let_go(struct loop *l, struct inbound *list)
+{
+    struct inbound *next;
+    bool was_revoked = false;
+    for (struct inbound *in = list; in; in = next) {
+        next = in->next;
+        in->next = NULL;
+        was_revoked |= in->op_tag == ROTA__REQUEST__OP_KEY_REVOKE;
+        if (in->wants_vetting) {
+            if (vet_submit(l->edge->vet, in))
+                continue;
+            edge_refuse(l->edge, &in->to, E_OVERLOADED, NULL);
+        }
+        if (in->is_vetted)
+            vet_release(l->edge->vet, in);
+        inbound_free(in);
+    }
+    if (was_revoked) /* each watch is looked at again, and with it its key */
+        watch_wake_all(l->edge->watches);
+}
+
+static void loop_turn(struct loop *l, struct inbound *list)
+{
+    hear(l, list);
+    int r = engine_turn(l->engine, loop_now(), list, &l->fx);
+    if (r < 0)
+        edge_die("turn");
+    speak(l);
+    let_go(l, list);
+    effects_reset(&l->fx);
+    store_tend(l->edge->store, clock_boot_ms());
+}
+
+static void refuse_all(struct loop *l, struct inbound *list)
+{
+    struct inbound *next;
+    hear(l, list);
+    for (struct inbound *in = list; in; in = next) {
+        next = in->next;
+        if (in->kind == INBOUND_REQUEST)
+            edge_refuse(l->edge, &in->to, E_DRAINING, NULL);
+        if (in->is_vetted)
+            vet_release(l->edge->vet, in);
+        inbound_free(in);
+    }
+}
+
+/* For a moment longer, so that answers under way arrive and late requests hear why they are
+ * refused. */
+static void loop_drain(struct loop *l)
+{
+    uint64_t until_ms = clock_boot_ms() + DRAIN_MS;
+    loop_turn(l, inbox_take(l->edge->inbox, LANE_TURN, TURN_JOBS_MAX, TURN_BYTES_MAX, 0));
+    engine_drain(l->engine, &l->fx);
+    speak(l);
+    effects_reset(&l->fx);
+    for (uint64_t now = clock_boot_ms(); now < until_ms; now = clock_boot_ms())
+        refuse_all(l, inbox_take(l->edge->inbox, LANE_TURN, TURN_JOBS_MAX, TURN_BYTES_MAX,
+                                 (uint32_t)(until_ms - now)));
+}
+
+int loop_run(struct edge *edge, struct engine *engine)
+{
+    struct loop l = {.edge = edge, .engine = engine};
+    if (effects_init(&l.fx) < 0)
+        edge_die("start");
+    while (atomic_load(&edge->stop) == STOP_NONE) {
+        uint32_t idle_ms = engine_idle_ms(engine, loop_now(), IDLE_MS_MAX);
+        struct inbound *list =
+            inbox_take(edge->inbox, LANE_TURN, TURN_JOBS_MAX, TURN_BYTES_MAX, idle_ms);
+        if (list || engine_idle_ms(engine, loop_now(), IDLE_MS_MAX) <= 1)
+            loop_turn(&l, list);
+        else
+            store_tend(edge->store, clock_boot_ms());
+    }
+    loop_drain(&l);
+    effects_deinit(&l.fx);
+    return atomic_load(&edge->stop);
+}

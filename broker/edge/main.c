@@ -1,0 +1,18 @@
+/* main.c: rotad: `rotad init …` makes an environment, anything else serves one. */
+#include "edge/init.h"
+#include "edge/serve.h"
+
+#include <base/exit.h>
+#include <base/log.h>
+#include <sodium.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    log_open("rotad");
+    if (sodium_init() < 0)
+        return EXIT_IO;
+    if (argc > 1 && strcmp(argv[1], "init") == 0)
+        return init_main(argc - 1, argv + 1);
+    return serve_main(argc, argv);
+}

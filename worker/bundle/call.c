@@ -1,0 +1,99 @@
+/* call.c: builds the requests and turns a refusal into the build's end. A lost lease or a cancel
+ * ends it silently: the agent knows already or will hear it in its next heartbeat. */
+#include "call.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int refused(struct work *w, const Rota__Error *e)
+{
+    enum error_code code = error_by_name(e->name);
+    if (code == E_LEASE_LOST || code == E_CANCELLED) {
+        w->result->outcome = BUILD_STOPPED;
+        return WORK_ENDED;
+    }
+    build_fail(w->result, code ? code : E_UNAVAILABLE, "%s", e->text);
+    /* A broker that is away or mistrusts this worker's key is not the app's fault. */
+    if (code == E_OK || error_row(code)->retryable || error_row(code)->class == ERROR_AUTH)
+        w->result->outcome = BUILD_FAULT;
+    return WORK_ENDED;
+}
+
+static int call(struct work *w, Rota__Request *request, Rota__Reply__ResultCase want,
+                Rota__Reply **ret_reply)
+{
+    AUTO_REPLY *reply = NULL;
+    int r = rota_call(w->build->client, request, 0, &reply);
+    if (r < 0)
+        return err_pass(r);
+    if (reply->error)
+        return refused(w, reply->error);
+    if (reply->result_case != want)
+        return err_raise(-EPROTO);
+    *ret_reply = TAKE(reply);
+    return 0;
+}
+
+int call_sign_download(struct work *w, Rota__Reply **ret_reply, const Rota__SignResult **ret_sign)
+{
+    Rota__Request request = ROTA__REQUEST__INIT;
+    Rota__SignDownload ask = ROTA__SIGN_DOWNLOAD__INIT;
+    ask.job = (char *)w->build->job;
+    ask.kind = ROTA__OBJECT_KIND__SOURCE;
+    ask.lease = w->build->lease;
+    request.op_case = ROTA__REQUEST__OP_SIGN_DOWNLOAD;
+    request.sign_download = &ask;
+    int r = call(w, &request, ROTA__REPLY__RESULT_SIGN_DOWNLOAD, ret_reply);
+    if (r == 0)
+        *ret_sign = (*ret_reply)->sign_download;
+    return r;
+}
+
+int call_sign_upload(struct work *w, const struct build_artifact *a, Rota__Reply **ret_reply,
+                     const Rota__SignResult **ret_sign)
+{
+    Rota__Request request = ROTA__REQUEST__INIT;
+    Rota__SignUpload ask = ROTA__SIGN_UPLOAD__INIT;
+    ask.lease = w->build->lease;
+    ask.kind = a->kind;
+    ask.sha256 = (ProtobufCBinaryData){.data = (uint8_t *)a->sha256, .len = sizeof a->sha256};
+    ask.size = a->size;
+    request.op_case = ROTA__REQUEST__OP_SIGN_UPLOAD;
+    request.sign_upload = &ask;
+    int r = call(w, &request, ROTA__REPLY__RESULT_SIGN_UPLOAD, ret_reply);
+    if (r == 0)
+        *ret_sign = (*ret_reply)->sign_upload;
+    return r;
+}
+
+static int attestation_take(struct build_result *r, const Rota__Attestation *a)
+{
+    if (!a || strlen(a->statement) >= sizeof r->statement ||
+        a->signature.len != sizeof r->signature || strlen(a->key_id) >= sizeof r->key_id)
+        return err_raise(-EPROTO);
+    memcpy(r->statement, a->statement, strlen(a->statement) + 1);
+    memcpy(r->signature, a->signature.data, sizeof r->signature);
+    memcpy(r->key_id, a->key_id, strlen(a->key_id) + 1);
+    r->is_attested = true;
+    return 0;
+}
+
+int call_attest(struct work *w, const struct build_artifact *a)
+{
+    Rota__Request request = ROTA__REQUEST__INIT;
+    Rota__Attest ask = ROTA__ATTEST__INIT;
+    Rota__Artifact artifact = ROTA__ARTIFACT__INIT;
+    artifact.kind = a->kind;
+    artifact.sha256 = (ProtobufCBinaryData){.data = (uint8_t *)a->sha256, .len = sizeof a->sha256};
+    artifact.blake2b =
+        (ProtobufCBinaryData){.data = (uint8_t *)a->blake2b, .len = sizeof a->blake2b};
+    artifact.size = a->size;
+    artifact.name = (char *)a->name;
+    ask.lease = w->build->lease;
+    ask.artifact = &artifact;
+    request.op_case = ROTA__REQUEST__OP_ATTEST;
+    request.attest = &ask;
+    AUTO_REPLY *reply = NULL;
+    int r = call(w, &request, ROTA__REPLY__RESULT_ATTEST, &reply);
+    return r == 0 ? attestation_take(w->result, reply->attest->attestation) : r;
+}

@@ -1,0 +1,28 @@
+/* call.h: the three questions that a build asks the broker: where its source is, where a product
+ * may go, and whether it signs what was built. Blocks; retries are the client's.
+ *
+ * All return 0; WORK_ENDED with the result filled in when the broker refused or is away; or a
+ * fault. */
+#pragma once
+
+#include "work.h"
+
+#include <base/auto.h>
+
+static inline Rota__Reply *call_reply_free(Rota__Reply *reply)
+{
+    return reply ? rota_reply_free(reply) : NULL;
+}
+static inline void call_reply_freep(Rota__Reply **reply)
+{
+    *reply = call_reply_free(*reply);
+}
+#define AUTO_REPLY __attribute__((cleanup(call_reply_freep))) Rota__Reply
+
+/* *ret_reply owns the answer that *ret_sign points into. */
+MUST_USE int call_sign_download(struct work *w, Rota__Reply **ret_reply,
+                                const Rota__SignResult **ret_sign);
+MUST_USE int call_sign_upload(struct work *w, const struct build_artifact *a,
+                              Rota__Reply **ret_reply, const Rota__SignResult **ret_sign);
+/* Puts the attestation into the result. */
+MUST_USE int call_attest(struct work *w, const struct build_artifact *a);

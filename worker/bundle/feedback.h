@@ -1,0 +1,33 @@
+/* feedback.h: what a program in the sandbox says on fd 3, one JSON object a line.
+ *
+ * The lines come from inside, where the app's own code can write them too: they are read with
+ * bounds, texts are cleaned, unknown members ignored, and only names that blame the app itself are
+ * believed, so that no app can make its build look like a fault of the machine and be tried again.
+ * One thread. */
+#pragma once
+
+#include "errors.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FEEDBACK_TEXT_MAX = 400, FEEDBACK_PATH_MAX = 256 };
+
+struct feedback {
+    /* Called for progress lines: the share of the step that is done, 0 to 1; and what to say. */
+    void (*progress)(void *arg, double share, const char *message);
+    void *arg;
+
+    bool is_done;
+    enum error_code error; /* the first error line's; E_OK: none came */
+    char text[FEEDBACK_TEXT_MAX + 1];
+    char file[FEEDBACK_PATH_MAX + 1]; /* empty: unknown */
+    uint32_t line, column;          /* 0: unknown */
+
+    char hermesc[FEEDBACK_PATH_MAX + 1]; /* paths below /w/app, or empty */
+    char compose[FEEDBACK_PATH_MAX + 1];
+    uint64_t packages, modules, entries, skipped, bytes, assets; /* of the "done" line */
+};
+
+void feedback_line(struct feedback *r, const char *line, size_t n, bool is_cut);

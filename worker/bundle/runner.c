@@ -1,0 +1,184 @@
+/* runner.c: runner bundle. React Native sources become a Hermes bundle, a map and packed assets.
+ *
+ * Everything that touches the app's bytes runs in bubblewrap (plan.c says which program sees what);
+ * the agent itself only opens, hashes and copies the files that come out. Each phase is a row of
+ * phase.c. */
+#include "call.h"
+#include "phase.h"
+#include "product.h"
+
+#include <base/clock.h>
+#include <base/log.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { HEAP_MIB = 3072, HEAP_MIB_LEAST = 64, HEAP_MIB_MOST = 65536 };
+
+static struct setup setup; /* written once, by check(), before there are threads */
+
+/* ---- check ---- */
+
+static int probe(void)
+{
+    struct sandbox_run run = {
+        .tools = &setup.tools, .step = &steps[STEP_PROBE], .source_fd = -1, .stop_fd = -1};
+    int status = -1;
+    int r = sandbox_step(&run, &status);
+    return r < 0 ? err_pass(r) : r == 0 && status == 0 ? 0 : SANDBOX_BROKEN;
+}
+
+/* As nobody if that works; some kernels let only root make namespaces. */
+static int probe_both(void)
+{
+    int r = probe();
+    if (r == SANDBOX_BROKEN && setup.tools.setpriv[0]) {
+        setup.tools.setpriv[0] = 0;
+        setup.tools.owner = geteuid();
+        r = probe();
+    }
+    return r;
+}
+
+static void heap_choose(void)
+{
+    const char *told = getenv("ROTA_NODE_HEAP_MIB");
+    long mib = told ? strtol(told, NULL, 10) : HEAP_MIB;
+    if (mib < HEAP_MIB_LEAST || mib > HEAP_MIB_MOST)
+        mib = HEAP_MIB;
+    snprintf(setup.heap, sizeof setup.heap, "--max-old-space-size=%ld", mib);
+}
+
+static int bundle_check(const struct runner_settings *s, char said[RUNNER_SAID_MAX])
+{
+    if (sodium_init() < 0)
+        return err_raise(-EIO);
+    char why[TOOLS_WHY_MAX] = "";
+    int r = space_enter(&setup.root, why);
+    if (r == 0)
+        r = tools_find(&setup.root, &setup.tools, why);
+    if (r < 0)
+        return err_pass(r);
+    if (r > 0) {
+        snprintf(said, RUNNER_SAID_MAX, "%s", why);
+        return RUNNER_UNUSABLE;
+    }
+    heap_choose();
+    r = probe_both();
+    if (r != 0) {
+        snprintf(said, RUNNER_SAID_MAX,
+                 "bubblewrap cannot make a sandbox here: run as root, or allow user namespaces");
+        return r < 0 ? err_pass(r) : RUNNER_UNUSABLE;
+    }
+    snprintf(said, RUNNER_SAID_MAX,
+             "node=%s sandbox-uid=%u user-namespace=%s workspace_bytes=%llu at=%.200s",
+             setup.tools.node_version, (unsigned)setup.tools.owner,
+             setup.root.has_user_namespace ? "own" : "host", (unsigned long long)s->workspace_bytes,
+             setup.root.path);
+    return 0;
+}
+
+/* ---- run ---- */
+
+static const struct {
+    const char *platform, *bundle;
+} bundle_names[] = {{"android", "index.android.bundle"}, {"ios", "main.jsbundle"}};
+
+static bool names_choose(struct work *w)
+{
+    const char *name = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(bundle_names); i++)
+        if (strcmp(w->build->platform, bundle_names[i].platform) == 0)
+            name = bundle_names[i].bundle;
+    if (!name)
+        return false;
+    snprintf(w->bundle_name, sizeof w->bundle_name, "%s", name);
+    snprintf(w->bytecode_name, sizeof w->bytecode_name, "%s.hbc", name);
+    snprintf(w->map_name, sizeof w->map_name, "%s.map", name);
+    const struct {
+        enum word word;
+        const char *suffix;
+    } files[] = {{WORD_BUNDLE_FILE, ""},
+                 {WORD_BYTECODE_FILE, ".hbc"},
+                 {WORD_PACKAGER_MAP_FILE, ".packager.map"},
+                 {WORD_HERMES_MAP_FILE, ".hbc.map"},
+                 {WORD_MAP_FILE, ".map"}};
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        snprintf(w->file_words[files[i].word], WORK_FILE_MAX, "/w/out/%s%s", name, files[i].suffix);
+    return true;
+}
+
+static int work_open(struct work *w)
+{
+    char name[32];
+    snprintf(name, sizeof name, "slot-%u", w->build->slot);
+    w->log_fd = memfd_create("build.log", MFD_CLOEXEC);
+    if (w->log_fd < 0)
+        return err_raise(-errno);
+    if (!names_choose(w)) {
+        build_fail(w->result, E_PLATFORM_UNKNOWN, NULL);
+        return WORK_ENDED;
+    }
+    return space_new(&setup.root, name, w->build->settings->workspace_bytes, setup.tools.owner,
+                     &w->space);
+}
+
+static int phase_do(struct work *w, const struct phase *p)
+{
+    uint64_t from_ms = clock_boot_ms();
+    int r = work_go_on(w);
+    if (r != 0)
+        return r;
+    w->phase = p;
+    work_say(w, "--- %s", p->name);
+    work_share(w, 0, NULL);
+    r = p->run(w);
+    if (r == 0)
+        work_share(w, 1, NULL);
+    w->percent_from += p->weight;
+    build_phase_add(w->result, p->name, clock_boot_ms() - from_ms);
+    return r;
+}
+
+static int phases_do(struct work *w)
+{
+    int r = work_open(w);
+    for (size_t i = 0; r == 0 && i < phases_n; i++)
+        r = phase_do(w, &phases[i]);
+    return r;
+}
+
+/* Always, and never a reason for the build to end otherwise. */
+static void clean(struct work *w)
+{
+    uint64_t from_ms = clock_boot_ms();
+    products_close(w);
+    w->space = space_free(w->space);
+    if (w->log_fd >= 0)
+        close(w->log_fd);
+    build_phase_add(w->result, phase_clean.name, clock_boot_ms() - from_ms);
+}
+
+static int bundle_run(struct build *b, struct build_result *ret)
+{
+    struct work w = {.build = b, .result = ret, .setup = &setup, .log_fd = -1};
+    int r = phases_do(&w);
+    if (r == WORK_ENDED && ret->outcome == BUILD_FAILED) {
+        work_say(&w, "%s: %s", error_row(ret->error)->name, ret->text);
+        log_keep(&w);
+    }
+    clean(&w);
+    if (r < 0)
+        return err_pass(r);
+    if (r == 0) {
+        ret->outcome = BUILD_SUCCEEDED;
+        build_progress(b, phase_clean.name, 100, NULL);
+    }
+    return 0;
+}
+
+const struct runner runner_bundle = {
+    .name = "bundle", .class = "bundle", .check = bundle_check, .run = bundle_run};

@@ -1,0 +1,145 @@
+/* verdict.c: from the surest sign to the weakest: our own stop, the step's own error line, marks in
+ * what the tool printed, a full workspace, a signal, and last the step's general failure. */
+#include "verdict.h"
+
+#include <base/auto.h>
+#include <stdio.h>
+#include <string.h>
+#include <text.h>
+
+enum { STATUS_SIGNAL = 128, STATUS_BOX_FAULT = 74 };
+
+static const struct mark {
+    const char *text;
+    bool needs_net; /* counts only where npm speaks with the registry */
+    enum error_code error;
+} marks[] = {
+    {"JavaScript heap out of memory", false, E_OUT_OF_MEMORY},
+    {"ENOSPC", false, E_WORKSPACE_FULL},
+    {"No space left on device", false, E_WORKSPACE_FULL},
+    {"npm error code ENOTFOUND", true, E_REGISTRY_UNREACHABLE},
+    {"npm error code EAI_AGAIN", true, E_REGISTRY_UNREACHABLE},
+    {"npm error code ECONN", true, E_REGISTRY_UNREACHABLE},
+    {"npm error code ENETUNREACH", true, E_REGISTRY_UNREACHABLE},
+    {"npm error code EHOSTUNREACH", true, E_REGISTRY_UNREACHABLE},
+    {"npm error code ETIMEDOUT", true, E_REGISTRY_UNREACHABLE},
+    {"npm error code ERR_SOCKET_TIMEOUT", true, E_REGISTRY_UNREACHABLE},
+    {"npm error code E5", true, E_REGISTRY_UNREACHABLE},
+    {"npm error code UNABLE_TO_", true, E_REGISTRY_UNREACHABLE},
+    {"npm error code SELF_SIGNED_CERT", true, E_REGISTRY_UNREACHABLE},
+    {"npm error code DEPTH_ZERO_SELF_SIGNED", true, E_REGISTRY_UNREACHABLE},
+    {"npm error code CERT_", true, E_REGISTRY_UNREACHABLE},
+};
+
+static const struct mark *mark_find(const struct step *s, const char *tail)
+{
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+        if ((!marks[i].needs_net || s->has_net) && strstr(tail, marks[i].text))
+            return &marks[i];
+    return NULL;
+}
+
+/* ---- the gist ---- */
+
+static bool is_gist_line(const char *line, size_t n, bool wants_npm)
+{
+    static const char npm[] = "npm error ", rest[] = "npm error A complete log";
+    if (n == 0)
+        return false;
+    if (!wants_npm)
+        return true;
+    return strncmp(line, npm, sizeof npm - 1) == 0 && strncmp(line, rest, sizeof rest - 1) != 0;
+}
+
+static void gist_add(char *to, size_t size, const char *line, size_t n)
+{
+    size_t used = strlen(to);
+    snprintf(to + used, size - used, "%s%.*s", used ? "; " : "", (int)n, line);
+}
+
+/* Where the last few lines begin. */
+static const char *last_lines(const char *tail, unsigned lines)
+{
+    const char *p = tail + strlen(tail);
+    for (; p > tail; p--)
+        if (p[-1] == '\n' && p[0] && lines-- == 0)
+            break;
+    return p;
+}
+
+void verdict_gist(const char *tail, char *to, size_t size)
+{
+    static const char npm[] = "npm error ";
+    bool is_npm = strstr(tail, npm) != NULL;
+    to[0] = 0;
+    for (const char *p = is_npm ? tail : last_lines(tail, 3); *p;) {
+        size_t n = strcspn(p, "\n");
+        size_t skip = is_npm && n >= sizeof npm - 1 ? sizeof npm - 1 : 0;
+        if (is_gist_line(p, n, is_npm) && n > skip)
+            gist_add(to, size, p + skip, n - skip);
+        p += n + (p[n] == '\n');
+    }
+}
+
+/* ---- the verdict ---- */
+
+static int end_with(struct work *w, const struct step *s, enum error_code code, const char *why)
+{
+    char gist[BUILD_TEXT_MAX], text[BUILD_TEXT_MAX];
+    verdict_gist(w->words.tail, gist, sizeof gist);
+    text_clean(gist, text, sizeof text);
+    build_fail(w->result, code, "%s%s%.400s", why, *text ? ": " : "", text);
+    (void)s;
+    return WORK_ENDED;
+}
+
+/* "src/App.tsx:3:7: Unexpected token", or the text alone. */
+static int end_with_feedback(struct work *w)
+{
+    const struct feedback *p = &w->feedback;
+    char place[FEEDBACK_PATH_MAX + 32] = "";
+    if (p->file[0] && p->line)
+        snprintf(place, sizeof place, "%s:%u:%u: ", p->file, p->line, p->column);
+    else if (p->file[0])
+        snprintf(place, sizeof place, "%s: ", p->file);
+    build_fail(w->result, p->error, "%s%s", place, p->text);
+    return WORK_ENDED;
+}
+
+static int end_with_signal(struct work *w, const struct step *s, int number)
+{
+    char why[128];
+    snprintf(why, sizeof why, "%s was ended by signal %d (%s)", s->name, number, strsignal(number));
+    return end_with(w, s, E_BUILD_CRASHED, why);
+}
+
+static int judge_failure(struct work *w, const struct step *s, int status)
+{
+    char why[128];
+    snprintf(why, sizeof why, "%s ended with %d", s->name, status);
+    const struct mark *mark = status ? mark_find(s, w->words.tail) : NULL;
+    if (mark)
+        return end_with(w, s, mark->error, error_row(mark->error)->text);
+    if (w->space && space_is_full(w->space))
+        return end_with(w, s, E_WORKSPACE_FULL, error_row(E_WORKSPACE_FULL)->text);
+    if (status > STATUS_SIGNAL)
+        return end_with_signal(w, s, status - STATUS_SIGNAL);
+    if (s->must_say_done && status == STATUS_BOX_FAULT)
+        return end_with(w, s, E_BUILD_CRASHED, why);
+    return end_with(w, s, s->failure, why);
+}
+
+int verdict_step(struct work *w, const struct step *s, int outcome, int status)
+{
+    if (outcome == SANDBOX_STOPPED) {
+        w->result->outcome = BUILD_STOPPED;
+        return WORK_ENDED;
+    }
+    if (outcome == SANDBOX_BROKEN)
+        return end_with(w, s, E_SANDBOX_FAILED, "bubblewrap failed");
+    if (w->feedback.error != E_OK)
+        return end_with_feedback(w);
+    if (status == 0 && (w->feedback.is_done || !s->must_say_done))
+        return 0;
+    return judge_failure(w, s, status);
+}

@@ -1,0 +1,91 @@
+/* work.h: one bundle build on its way through the phases. One thread, the slot's.
+ *
+ * A phase function returns 0 to go on, WORK_ENDED when the result says how the build ended, or a
+ * fault. */
+#pragma once
+
+#include "feedback.h"
+#include "sandbox.h"
+#include "space.h"
+#include "tools.h"
+#include "words.h"
+
+#include <base/err.h>
+#include <runner.h>
+
+enum { WORK_ENDED = 1 };
+
+enum { WORK_NAME_MAX = 64, WORK_FILE_MAX = 128, LOG_BYTES_MAX = 8 << 20 };
+
+/* What check() found; the same for all builds. */
+struct setup {
+    struct space_root root;
+    struct tools tools;
+    char heap[48]; /* "--max-old-space-size=3072" */
+};
+
+struct phase;
+
+/* What a build leaves behind; `path` is below the space. */
+struct product {
+    Rota__ObjectKind kind;
+    char path[WORK_FILE_MAX];
+    const char *name; /* on download */
+    int fd;
+};
+
+enum { PRODUCTS_MAX = 4 };
+
+struct work {
+    struct build *build;
+    struct build_result *result;
+    const struct setup *setup;
+    struct space *space;
+
+    const struct phase *phase;
+    uint32_t percent_from; /* where the phase begins */
+    uint32_t percent;      /* the most that was told */
+
+    struct feedback feedback; /* of the running step */
+    struct words words;
+    uint64_t fetched;  /* answers of the registry so far */
+    uint64_t packages; /* that the lockfile names */
+    uint64_t modules;
+
+    char bundle_name[WORK_NAME_MAX]; /* "index.android.bundle" */
+    char bytecode_name[WORK_NAME_MAX];
+    char map_name[WORK_NAME_MAX];
+    char file_words[WORD_COUNT][WORK_FILE_MAX]; /* the command words that are files in /w/out */
+    char hermesc[FEEDBACK_PATH_MAX + 1], compose[FEEDBACK_PATH_MAX + 1];
+
+    struct product product[PRODUCTS_MAX];
+    size_t products;
+    int log_fd; /* the build's own log, in memory */
+    uint64_t log_bytes;
+};
+
+/* `share` (0 to 1) of the running phase is done. Never goes back. */
+void work_share(struct work *w, double share, const char *message);
+
+/* A line into the job's log. */
+__attribute__((format(printf, 2, 3))) void work_say(struct work *w, const char *format, ...);
+
+/* Runs a step in the sandbox and judges its end. `source_fd`: for unpack, else -1. */
+MUST_USE int work_step(struct work *w, enum step_id id, int source_fd);
+
+/* WORK_ENDED with the result saying so when the build must stop; else 0. */
+MUST_USE int work_go_on(struct work *w);
+
+/* ---- the phases, one file each ---- */
+MUST_USE int phase_fetch(struct work *w);
+MUST_USE int phase_verify(struct work *w);
+MUST_USE int phase_install(struct work *w);
+MUST_USE int phase_bundle(struct work *w);
+MUST_USE int phase_compile(struct work *w);
+MUST_USE int phase_map(struct work *w);
+MUST_USE int phase_hash(struct work *w);
+MUST_USE int phase_upload(struct work *w);
+MUST_USE int phase_attest(struct work *w);
+
+/* Stores the log of a build that failed, as well as it goes. */
+void log_keep(struct work *w);
