@@ -6,11 +6,12 @@
  * never doubles. All functions may be called from any thread.                                     */
 #pragma once
 
+/* Quoted, so that they are found beside this file, in the tree and where it is installed. */
+#include "base/auto.h"
+#include "base/err.h"
 #include "errors.h"
 #include "rota.pb-c.h"
 
-#include <base/auto.h>
-#include <base/err.h>
 #include <stdbool.h>
 #include <stdint.h>
 

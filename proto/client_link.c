@@ -6,7 +6,14 @@
  * and a request that no pipe took yet waits for the next one. So every call ends: by its reply, by
  * the loss of its pipe, or by its deadline. What nng cannot see is a peer that vanished without a
  * word; a call that times out on a link that was silent for long therefore closes the pipe, and nng
- * dials anew, after a random pause whose range doubles up to RECONNECT_MS_MAX.
+ * dials anew.
+ *
+ * nng dials for ever, after a random part of a range that it doubles at each try. As it draws from
+ * a signed number, half of its pauses are none at all, and the range grows far faster than time
+ * passes: a broker that was away for 0.3 s was found again only after 9 s. So the range is bounded
+ * from here: while a link is down, a sleeping aio raises the bound to about half of the time that
+ * it is down, at most PAUSE_MS_MAX, which lies below the 30 s that a lease lasts after the broker's
+ * restart: a worker is back in time even when it draws the longest pause.
  *
  * Two aios with the receive posted at once would save a step, but a deadline that falls between
  * them makes req.c clear the header of a message that is gone already. */
@@ -18,7 +25,7 @@
 #include <nng/protocol/reqrep0/req.h>
 #include <stdio.h>
 
-enum { REPLY_BYTES_MAX = 1024 * 1024, RECONNECT_MS_MIN = 100, RECONNECT_MS_MAX = 10000 };
+enum { REPLY_BYTES_MAX = 1024 * 1024, PAUSE_MS_MIN = 100, PAUSE_MS_MAX = 20000 };
 
 /* The one place that knows nng's codes. */
 static int errno_of(int nng_error)
@@ -191,11 +198,48 @@ struct call *link_take(struct link *link)
     return call;
 }
 
-static void pipe_came(nng_pipe pipe, nng_pipe_ev event, void *arg)
+/* ---- being down ---- */
+
+static void pause_set(struct link *link, uint32_t ms)
 {
-    (void)event;
+    atomic_store(&link->pause_ms, ms);
+    nng_dialer_set_ms(link->dialer, NNG_OPT_RECONNMAXT, (nng_duration)ms);
+}
+
+/* Begins to watch, unless the watch is on. */
+static void watch_start(struct link *link)
+{
+    pause_set(link, PAUSE_MS_MIN);
+    if (!atomic_exchange(&link->is_watched, true))
+        nng_sleep_aio(2 * PAUSE_MS_MIN, link->watch);
+}
+
+/* The second look closes the gap in which the pipe goes while this watch ends. */
+static void watch_step(void *arg)
+{
     struct link *link = arg;
-    atomic_store(&link->pipe, (uint_least32_t)nng_pipe_id(pipe));
+    if (nng_aio_result(link->watch) != 0)
+        return; /* the link is being freed */
+    if (atomic_load(&link->pipe)) {
+        atomic_store(&link->is_watched, false);
+        if (atomic_load(&link->pipe) || atomic_exchange(&link->is_watched, true))
+            return;
+    }
+    uint32_t ms = atomic_load(&link->pause_ms) * 2;
+    pause_set(link, ms < PAUSE_MS_MAX ? ms : PAUSE_MS_MAX);
+    nng_sleep_aio((nng_duration)(2 * atomic_load(&link->pause_ms)), link->watch);
+}
+
+static void pipe_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+    struct link *link = arg;
+    uint_least32_t id = (uint_least32_t)nng_pipe_id(pipe);
+    if (event == NNG_PIPE_EV_ADD_POST) {
+        atomic_store(&link->pipe, id);
+        return;
+    }
+    atomic_compare_exchange_strong(&link->pipe, &id, 0);
+    watch_start(link);
 }
 
 static int socket_set(struct link *link)
@@ -205,22 +249,25 @@ static int socket_set(struct link *link)
     if (!e)
         e = nng_socket_set_size(s, NNG_OPT_RECVMAXSZ, REPLY_BYTES_MAX);
     if (!e)
-        e = nng_socket_set_ms(s, NNG_OPT_RECONNMINT, RECONNECT_MS_MIN);
+        e = nng_socket_set_ms(s, NNG_OPT_RECONNMINT, PAUSE_MS_MIN);
     if (!e)
-        e = nng_socket_set_ms(s, NNG_OPT_RECONNMAXT, RECONNECT_MS_MAX);
+        e = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, pipe_changed, link);
     if (!e)
-        e = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, pipe_came, link);
+        e = nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, pipe_changed, link);
     return e;
 }
 
 static int link_dial(struct link *link)
 {
-    nng_dialer dialer;
-    int e = nng_dialer_create(&dialer, link->socket, link->client->url);
-    if (!e && link->client->tls)
-        e = nng_dialer_set_ptr(dialer, NNG_OPT_TLS_CONFIG, link->client->tls);
+    int e = nng_aio_alloc(&link->watch, watch_step, link);
     if (!e)
-        e = nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
+        e = nng_dialer_create(&link->dialer, link->socket, link->client->url);
+    if (!e && link->client->tls)
+        e = nng_dialer_set_ptr(link->dialer, NNG_OPT_TLS_CONFIG, link->client->tls);
+    if (!e) {
+        watch_start(link);
+        e = nng_dialer_start(link->dialer, NNG_FLAG_NONBLOCK);
+    }
     return e;
 }
 
@@ -261,7 +308,9 @@ struct link *link_free(struct link *link)
         nng_aio_free(link->calls[i].aio);
         nng_ctx_close(link->calls[i].ctx);
     }
-    nng_close(link->socket);
+    nng_aio_stop(link->watch);
+    nng_close(link->socket); /* the pipe's last word still finds the aio, stopped */
+    nng_aio_free(link->watch);
     free(link);
     return NULL;
 }

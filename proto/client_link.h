@@ -76,5 +76,12 @@ void call_send(struct call *call, nng_msg *message, uint64_t now_ms);
 /* Gives the call back to its link. */
 void call_release(struct call *call);
 
+/* Starts one call; `done` runs once when this gives 0. */
+MUST_USE int call_start(struct rota_client *client, const Rota__Request *request,
+                        uint64_t deadline_ms, rota_done *done, void *arg);
+
+/* Waits for `changed` at most `ms`. Under the client's lock. */
+void changed_wait(struct rota_client *client, uint64_t ms);
+
 /* A reply that says `code`, made here. Never NULL: without memory it is a static one. */
 Rota__Reply *reply_make(enum error_code code, const char *text);

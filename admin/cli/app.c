@@ -1,5 +1,5 @@
-/* app.c: `rota app create`, `rota app set` and `rota app list`. Create and set are one operation of the broker;
- * both words are there because people look for both.                                              */
+/* app.c: `rota app create`, `rota app set` and `rota app list`. Create and set are one operation of
+ * the broker; both words are there because people look for both. */
 #include "commands.h"
 #include "page.h"
 #include "pbjson.h"

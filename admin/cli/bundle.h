@@ -3,7 +3,7 @@
  *   NAME...          the artifacts, by the names that the worker gave them
  *   artifacts.json   what they are: kind, name, size, hashes. Not signed: the statement decides
  *   statement.json   the exact signed bytes about the bundle
- *   signature        Ed25519 over it, 128 hex digits                                                */
+ *   signature        Ed25519 over it, 128 hex digits */
 #pragma once
 
 #define BUNDLE_ARTIFACTS "artifacts.json"

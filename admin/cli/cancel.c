@@ -31,7 +31,8 @@ static int cancel_run(struct cli *cli)
     }
     json_decref(document);
     printf("%s %s\n", op.job,
-           reply->cancel->cancelling ? "is being cancelled: its worker has been told" : "cancelled");
+           reply->cancel->cancelling ? "is being cancelled: its worker has been told"
+                                     : "cancelled");
     return EXIT_OK;
 }
 

@@ -1,5 +1,6 @@
-/* cli.c: connection settings become a client at the first call, so that a command which is refused for its
- * usage never dials. Exit codes follow from the error's class; the few that do not stand in a table.  */
+/* cli.c: connection settings become a client at the first call, so that a command which is refused
+ * for its usage never dials. Exit codes follow from the error's class; the few that do not stand in
+ * a table.  */
 #include "cli.h"
 
 #include "pbjson.h"
@@ -8,8 +9,8 @@
 
 #include <base/file.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <sodium.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,8 +21,9 @@ static const struct option_row json_row = OPTION_FLAG(struct common, json, "json
 static const struct option_row connection_rows[] = {
     OPTION_STR(struct common, url, "url", "URL", NULL,
                "the broker: ipc:///PATH, tls+tcp://HOST:PORT or tcp://HOST:PORT"),
-    OPTION_STR(struct common, key_file, "key-file", "FILE", NULL,
-               "file with the API key; its second line names the environment (or ROTA_KEY: the key)"),
+    OPTION_STR(
+        struct common, key_file, "key-file", "FILE", NULL,
+        "file with the API key; its second line names the environment (or ROTA_KEY: the key)"),
     OPTION_STR(struct common, environment, "environment", "NAME", NULL,
                "the broker's environment, instead of the key file's second line"),
     OPTION_STR(struct common, tls_ca, "tls-ca", "FILE", NULL,

@@ -1,8 +1,8 @@
 /* cli.h: one run of one command: what it was told, the broker behind it, and how it answers.
  *
- * A command is one constant in a file of its own and one line in commands.def. Its name, usage, text and
- * options are data: parser, help, completion and manual all read the same rows. A run function returns the
- * exit code. Everything here belongs to the main thread.                                            */
+ * A command is one constant in a file of its own and one line in commands.def. Its name, usage,
+ * text and options are data: parser, help, completion and manual all read the same rows. A run
+ * function returns the exit code. Everything here belongs to the main thread. */
 #pragma once
 
 #include "client.h"
@@ -62,13 +62,14 @@ struct cli {
 MUST_USE int cli_connect(struct cli *cli);
 void cli_close(struct cli *cli);
 
-/* Calls the broker. 0 and a reply without error, or the exit code: the refusal was said on stderr. */
+/* Calls the broker. 0 and a reply without error, or the exit code: the refusal was said on stderr.
+ */
 #define AUTO_REPLY __attribute__((cleanup(reply_freep))) Rota__Reply *
 void reply_freep(Rota__Reply **reply);
 MUST_USE int cli_call(struct cli *cli, Rota__Request *request, Rota__Reply **ret_reply);
 
-/* The same with the refusal left to the caller: 0 means that there is a reply, with or without error. `wait_ms`
- * is added to the time of the call.                                                                */
+/* The same with the refusal left to the caller: 0 means that there is a reply, with or without
+ * error. `wait_ms` is added to the time of the call. */
 MUST_USE int cli_try(struct cli *cli, Rota__Request *request, uint32_t wait_ms,
                      Rota__Reply **ret_reply);
 

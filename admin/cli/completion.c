@@ -1,7 +1,7 @@
 /* completion.c: `rota completion bash` prints a script made of the command table.
  *
- * The script is data and one function: for each command the options that it knows, so that a new row of the
- * table completes by itself.                                                                        */
+ * The script is data and one function: for each command the options that it knows, so that a new
+ * row of the table completes by itself. */
 #include "commands.h"
 #include "help.h"
 
@@ -32,10 +32,12 @@ static const char bash_tail[] =
     "__rota() {\n"
     "  local word=${COMP_WORDS[COMP_CWORD]} one=${COMP_WORDS[1]} two=${COMP_WORDS[2]}\n"
     "  case ${COMP_WORDS[COMP_CWORD-1]} in\n"
-    "    --key-file|--tls-ca|--public-key|--out) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
+    "    --key-file|--tls-ca|--public-key|--out) COMPREPLY=($(compgen -f -- \"$word\")); return "
+    ";;\n"
     "    --platform) COMPREPLY=($(compgen -W 'android ios' -- \"$word\")); return ;;\n"
     "    --tier) COMPREPLY=($(compgen -W 'free starter pro enterprise' -- \"$word\")); return ;;\n"
-    "    --role) COMPREPLY=($(compgen -W 'operator account worker gateway' -- \"$word\")); return ;;\n"
+    "    --role) COMPREPLY=($(compgen -W 'operator account worker gateway' -- \"$word\")); return "
+    ";;\n"
     "  esac\n"
     "  if ((COMP_CWORD == 1)); then\n"
     "    COMPREPLY=($(compgen -W \"${__rota_commands//$'\\n'/ }\" -- \"$word\"))\n"

@@ -1,5 +1,5 @@
-/* download.c: `rota download`: the artifacts of a job and the broker's statement about its bundle. Each artifact is
- * named by the job's own record and fetched by a capability of its own.                             */
+/* download.c: `rota download`: the artifacts of a job and the broker's statement about its bundle.
+ * Each artifact is named by the job's own record and fetched by a capability of its own. */
 #include "bundle.h"
 #include "commands.h"
 #include "object.h"
@@ -32,13 +32,15 @@ static int artifact_get(struct cli *cli, const Rota__Job *job, const Rota__Artif
     AUTO_REPLY reply = NULL;
     if (!object_name_is_plain(artifact->name) || !strcmp(artifact->name, BUNDLE_ARTIFACTS) ||
         !strcmp(artifact->name, BUNDLE_STATEMENT) || !strcmp(artifact->name, BUNDLE_SIGNATURE))
-        return cli_error(E_OBJECT_MISMATCH, "an artifact is named %s: that is no name for a file here",
+        return cli_error(E_OBJECT_MISMATCH,
+                         "an artifact is named %s: that is no name for a file here",
                          artifact->name);
     int code = cli_call(cli, &request, &reply);
     if (!code)
         code = object_get(reply->sign_download->url, dir, artifact->name);
     if (!code && !cli->common->json)
-        printf("%-9s %9s  %s/%s\n", pb_word(&rota__object_kind__descriptor, (int)artifact->kind, word),
+        printf("%-9s %9s  %s/%s\n",
+               pb_word(&rota__object_kind__descriptor, (int)artifact->kind, word),
                text_bytes(artifact->size, size), dir, artifact->name);
     return code;
 }

@@ -1,5 +1,5 @@
-/* event.c: time, number and kind in columns, then what the event says of itself as pairs: the same fields
- * as in JSON, by the same mapper.                                                                   */
+/* event.c: time, number and kind in columns, then what the event says of itself as pairs: the same
+ * fields as in JSON, by the same mapper. */
 #include "event.h"
 
 #include "pbjson.h"

@@ -1,5 +1,5 @@
-/* follow.c: long polls with the version last seen. The broker being away is no end: it is asked again until
- * it was away for AWAY_MS_MAX in one go, because its jobs outlive it.                               */
+/* follow.c: long polls with the version last seen. The broker being away is no end: it is asked
+ * again until it was away for AWAY_MS_MAX in one go, because its jobs outlive it. */
 #include "follow.h"
 
 #include "job.h"
@@ -67,7 +67,8 @@ static int poll_once(struct cli *cli, const struct follow *f, uint64_t version,
 }
 
 /* What one answer means: `*ret_over`, or the code to end with. */
-static int answer(const struct follow *f, const Rota__Reply *reply, uint64_t *version, bool *ret_over)
+static int answer(const struct follow *f, const Rota__Reply *reply, uint64_t *version,
+                  bool *ret_over)
 {
     const Rota__Job *job = reply->watch->job;
     if (!job)

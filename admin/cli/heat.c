@@ -1,5 +1,5 @@
-/* heat.c: `rota heat` keeps workers' slots warm for a while; `rota heat off` ends it. Durable in the broker,
- * told to the workers by heartbeat.                                                                 */
+/* heat.c: `rota heat` keeps workers' slots warm for a while; `rota heat off` ends it. Durable in
+ * the broker, told to the workers by heartbeat. */
 #include "commands.h"
 #include "pbjson.h"
 #include "text.h"

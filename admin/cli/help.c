@@ -1,7 +1,7 @@
 /* help.c: help and the manual's part about commands, both printed from the command table.
  *
- * `rota help --manual` writes scdoc; a test compares it with docs/man/rota.1.scd, so the manual cannot
- * fall behind.                                                                                      */
+ * `rota help --manual` writes scdoc; a test compares it with docs/man/rota.1.scd, so the manual
+ * cannot fall behind. */
 #include "help.h"
 
 #include "commands.h"
@@ -23,7 +23,8 @@ static const struct option_row help_rows[] = {
 struct option_spec command_spec(const struct command *c, struct option_row rows[OPTION_ROWS_MAX],
                                 char **ret_about)
 {
-    *ret_about = c->details ? x_printf("%s.\n\n%s", c->about, c->details) : x_printf("%s.", c->about);
+    *ret_about =
+        c->details ? x_printf("%s.\n\n%s", c->about, c->details) : x_printf("%s.", c->about);
     return (struct option_spec){
         .program = x_printf("rota %s", c->name),
         .usage = c->args,
@@ -63,8 +64,9 @@ void help_all(FILE *to)
                 "  rota COMMAND [OPTION]...      one of these; each knows --help\n\n");
     for (size_t i = 0; i < commands_n; i++)
         line(commands[i], to);
-    fprintf(to, "\nROTA_URL says where the broker is, ROTA_KEY_FILE (or ROTA_KEY) who you are, "
-                "ROTA_ENVIRONMENT\nwhich environment you mean (else the key file's second line).\n");
+    fprintf(to,
+            "\nROTA_URL says where the broker is, ROTA_KEY_FILE (or ROTA_KEY) who you are, "
+            "ROTA_ENVIRONMENT\nwhich environment you mean (else the key file's second line).\n");
 }
 
 bool help_group(const char *group, FILE *to)

@@ -14,6 +14,7 @@ bool help_group(const char *group, FILE *to);
 /* Is "NAME WORD" a command of its own? */
 bool command_has_word(const char *name, const char *word);
 
-/* For option_parse(): `rows` is filled and borrowed; program and *ret_about are the caller's to free. */
+/* For option_parse(): `rows` is filled and borrowed; program and *ret_about are the caller's to
+ * free. */
 struct option_spec command_spec(const struct command *c, struct option_row rows[OPTION_ROWS_MAX],
                                 char **ret_about);

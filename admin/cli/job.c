@@ -1,4 +1,5 @@
-/* job.c: the page of `rota status` is a list of rows that leave themselves out when there is nothing to say. */
+/* job.c: the page of `rota status` is a list of rows that leave themselves out when there is
+ * nothing to say. */
 #include "job.h"
 
 #include "pbjson.h"
@@ -36,9 +37,9 @@ char *job_line(const Rota__Job *job)
     char *line;
     job_state_word(job, word);
     if (job->state == ROTA__STATE__LEASED)
-        line = x_printf("%s  %s %3u%%  %s%s%s%s", job->job, term_bar(job->percent, BAR_COLUMNS, bar),
-                        job->percent, job->cancelling ? "cancelling" : phase, *message ? ": " : "",
-                        message, "");
+        line = x_printf("%s  %s %3u%%  %s%s%s%s", job->job,
+                        term_bar(job->percent, BAR_COLUMNS, bar), job->percent,
+                        job->cancelling ? "cancelling" : phase, *message ? ": " : "", message, "");
     else
         line = x_printf("%s  %s%s%s", job->job, word, *job->reason ? ", " : "", job->reason);
     free(message);
@@ -139,10 +140,11 @@ int job_end(const Rota__Job *job)
     }
     job_state_word(job, word);
     const Rota__Error *e = job->error;
-    char *text = e && *e->text ? x_printf("%s %s: %s", job->job, word, e->text)
-                               : x_printf("%s %s%s%s", job->job, word, *job->reason ? ": " : "",
-                                          job->reason);
-    cli_say(e && *e->name ? e->name : "JOB_FAILED", e ? e->hint : "`rota logs JOB` shows more", text);
+    char *text = e && *e->text
+                     ? x_printf("%s %s: %s", job->job, word, e->text)
+                     : x_printf("%s %s%s%s", job->job, word, *job->reason ? ": " : "", job->reason);
+    cli_say(e && *e->name ? e->name : "JOB_FAILED", e ? e->hint : "`rota logs JOB` shows more",
+            text);
     free(text);
     return EXIT_JOB_FAILED;
 }

@@ -1,5 +1,6 @@
-/* key.c: `rota key create`, `rota key list` and `rota key revoke`. A new key is shown this once; with --out it goes
- * straight into a key file (0600, environment in the second line) and never over the screen.        */
+/* key.c: `rota key create`, `rota key list` and `rota key revoke`. A new key is shown this once;
+ * with --out it goes straight into a key file (0600, environment in the second line) and never over
+ * the screen.        */
 #include "commands.h"
 #include "page.h"
 #include "pbjson.h"

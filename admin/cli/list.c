@@ -1,5 +1,5 @@
-/* list.c: `rota list`: jobs, newest first. Pages are fetched until --limit is reached, because the broker
- * gives at most 100 at a time.                                                                      */
+/* list.c: `rota list`: jobs, newest first. Pages are fetched until --limit is reached, because the
+ * broker gives at most 100 at a time. */
 #include "commands.h"
 #include "job.h"
 #include "pbjson.h"
@@ -104,9 +104,8 @@ static int list_run(struct cli *cli)
     int state = s->state ? pb_word_value(&rota__state__descriptor, s->state) : 0;
     if (state < 0)
         return cli_usage(cli, "--state %s: there is no such state", s->state);
-    AUTO(table) table = cli->common->json
-                            ? NULL
-                            : table_new("JOB TIER ACCOUNT APP PLATFORM STATE DETAIL AGE>");
+    AUTO(table)
+    table = cli->common->json ? NULL : table_new("JOB TIER ACCOUNT APP PLATFORM STATE DETAIL AGE>");
     struct list l = {.table = table, .jobs = json_array(), .left = s->limit};
     l.cursor = s->cursor ? x_strdup(s->cursor) : NULL;
     int code;

@@ -1,6 +1,6 @@
 /* logs.c: `rota logs`: the log of a job, with -f until the job is over.
  *
- * The text is the build's own: escape sequences are taken out unless --raw asks for the bytes.      */
+ * The text is the build's own: escape sequences are taken out unless --raw asks for the bytes. */
 #include "commands.h"
 #include "follow.h"
 #include "term.h"

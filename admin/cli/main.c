@@ -1,7 +1,7 @@
 /* main.c: finds the command, reads its options, runs it.
  *
- * `rota [OPTION]... COMMAND [WORD] [OPTION|ARGUMENT]...`: options of the connection may also stand before the
- * command. Without a command, on a terminal, the screen of `rota tui` opens.                        */
+ * `rota [OPTION]... COMMAND [WORD] [OPTION|ARGUMENT]...`: options of the connection may also stand
+ * before the command. Without a command, on a terminal, the screen of `rota tui` opens. */
 #include "cli.h"
 #include "commands.h"
 #include "help.h"
@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Names of files and apps are UTF-8 whatever the locale says; a terminal in a C locale still gets plain
- * bars, because term_is_utf8() asks after the user's own words only.                                */
+/* Names of files and apps are UTF-8 whatever the locale says; a terminal in a C locale still gets
+ * plain bars, because term_is_utf8() asks after the user's own words only. */
 static void locale_init(void)
 {
     if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
@@ -43,7 +43,8 @@ static int command_at(int argc, char **argv)
     return i < argc ? i : argc;
 }
 
-/* The command that `argv[0]`, or `argv[0] argv[1]`, names; *ret_words says how many words it took. */
+/* The command that `argv[0]`, or `argv[0] argv[1]`, names; *ret_words says how many words it took.
+ */
 static const struct command *command_find(int argc, char **argv, int *ret_words)
 {
     for (size_t i = 0; i < commands_n; i++) {
@@ -59,8 +60,8 @@ static const struct command *command_find(int argc, char **argv, int *ret_words)
     return NULL;
 }
 
-/* The command's own argv: its name, the options that stood before it, what stood behind. Short forms are
- * spelt out, because the option table knows long names only.                                        */
+/* The command's own argv: its name, the options that stood before it, what stood behind. Short
+ * forms are spelt out, because the option table knows long names only. */
 static char **argv_make(const struct command *c, int argc, char **argv, int at, int words,
                         int *ret_argc)
 {
@@ -71,7 +72,9 @@ static char **argv_make(const struct command *c, int argc, char **argv, int at, 
         own[n++] = argv[i];
     for (int i = at + words; i < argc; i++) {
         char *arg = argv[i];
-        own[n++] = !strcmp(arg, "-f") ? (char *)"--follow" : !strcmp(arg, "-h") ? (char *)"--help" : arg;
+        own[n++] = !strcmp(arg, "-f")   ? (char *)"--follow"
+                   : !strcmp(arg, "-h") ? (char *)"--help"
+                                        : arg;
     }
     *ret_argc = n;
     return own;
@@ -127,7 +130,8 @@ static int run(const struct command *c, int argc, char **argv, int at, int words
     return code;
 }
 
-/* No command that we know: `--help` and `--version` of the whole, a group's list, or a usage error. */
+/* No command that we know: `--help` and `--version` of the whole, a group's list, or a usage error.
+ */
 static int answer_without_command(int argc, char **argv, int at)
 {
     for (int i = 1; i < at; i++) {

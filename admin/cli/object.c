@@ -1,5 +1,5 @@
-/* object.c: libcurl takes the URL apart; the copy itself is read and write. An upload's file must not be there
- * (O_EXCL): a capability is good for one object, once.                                              */
+/* object.c: libcurl takes the URL apart; the copy itself is read and write. An upload's file must
+ * not be there (O_EXCL): a capability is good for one object, once. */
 #include "object.h"
 
 #include "term.h"
@@ -28,7 +28,10 @@ int object_path(const char *url, char **ret_path)
     if (e != CURLUE_OK || !path || !*path)
         code = cli_error(E_MALFORMED, "the broker's answer holds no URL");
     else if (strcmp(scheme, "file") != 0)
-        code = cli_error(E_UNAVAILABLE, "the artifact store speaks %s, this version only file; run it on the broker's host", scheme);
+        code = cli_error(
+            E_UNAVAILABLE,
+            "the artifact store speaks %s, this version only file; run it on the broker's host",
+            scheme);
     else
         *ret_path = x_strdup(path);
     curl_free(scheme);

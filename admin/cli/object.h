@@ -1,7 +1,8 @@
-/* object.h: carries bytes to and from the artifact store by the capability URL that the broker signed.
+/* object.h: carries bytes to and from the artifact store by the capability URL that the broker
+ * signed.
  *
- * Here every store is the broker's own folder, so the only scheme is file://; another one is refused by its
- * name. Main thread.                                                                               */
+ * Here every store is the broker's own folder, so the only scheme is file://; another one is
+ * refused by its name. Main thread. */
 #pragma once
 
 #include "cli.h"

@@ -1,7 +1,7 @@
-/* pack.c: walks the folder by descriptors (openat, O_NOFOLLOW), so that a name swapped for a link while we walk
- * leads nowhere; libarchive writes the archive.
+/* pack.c: walks the folder by descriptors (openat, O_NOFOLLOW), so that a name swapped for a link
+ * while we walk leads nowhere; libarchive writes the archive.
  *
- * A folder itself is no entry: unpacking makes the folders that its files need.                      */
+ * A folder itself is no entry: unpacking makes the folders that its files need. */
 #include "pack.h"
 
 #include "text.h"
@@ -22,14 +22,26 @@
 enum { COPY_BYTES = 128 * 1024, DEPTH_MAX = 64 };
 
 static const char *const rules[] = {
-    ".git",     ".hg",          ".svn",
+    ".git",
+    ".hg",
+    ".svn",
     "node_modules",
-    ".npmrc",   ".env*",
+    ".npmrc",
+    ".env*",
     ".DS_Store",
-    ".gradle",  ".cxx",         ".expo",
-    "ios/Pods", "ios/build",    "ios/DerivedData",
-    "android/build", "android/app/build",
-    "*.hbc",    "*.jsbundle",   "*.apk",   "*.aab", "*.ipa",
+    ".gradle",
+    ".cxx",
+    ".expo",
+    "ios/Pods",
+    "ios/build",
+    "ios/DerivedData",
+    "android/build",
+    "android/app/build",
+    "*.hbc",
+    "*.jsbundle",
+    "*.apk",
+    "*.aab",
+    "*.ipa",
     NULL,
 };
 

@@ -1,9 +1,10 @@
 /* pack.h: a folder as a source archive. Main thread.
  *
- * Deterministic: the same files give the same bytes (sorted names, no times, no owners), so a folder that did not
- * change is the same source. Left out are version control, installed packages, secrets and build
- * outputs: pack_rules() lists them. No link is followed: a link that stays inside the folder is kept as a
- * link; one that leaves it, and whatever is neither file nor link nor folder, is left out by name.    */
+ * Deterministic: the same files give the same bytes (sorted names, no times, no owners), so a
+ * folder that did not change is the same source. Left out are version control, installed packages,
+ * secrets and build outputs: pack_rules() lists them. No link is followed: a link that stays inside
+ * the folder is kept as a link; one that leaves it, and whatever is neither file nor link nor
+ * folder, is left out by name.    */
 #pragma once
 
 #include <base/err.h>
@@ -32,7 +33,8 @@ typedef void pack_skipped(void *arg, const char *path, const char *why);
 MUST_USE int pack_folder(const char *folder, int fd, pack_skipped *skipped, void *arg,
                          struct pack_result *ret_result);
 
-/* The rules, ended by NULL: "node_modules" matches a name at any depth, "ios/Pods" the end of a path. */
+/* The rules, ended by NULL: "node_modules" matches a name at any depth, "ios/Pods" the end of a
+ * path. */
 const char *const *pack_rules(void);
 bool pack_is_left_out(const char *path);
 

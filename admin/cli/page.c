@@ -1,5 +1,5 @@
-/* page.c: all pages are read before anything is printed, because columns need every row. The JSON of a page is
- * the whole result message; its array is what the pages have in common.                              */
+/* page.c: all pages are read before anything is printed, because columns need every row. The JSON
+ * of a page is the whole result message; its array is what the pages have in common. */
 #include "page.h"
 
 #include "pbjson.h"
@@ -10,7 +10,8 @@
 /* The result message inside a reply, whichever it is. */
 static const ProtobufCMessage *result_of(const Rota__Reply *reply)
 {
-    return (const ProtobufCMessage *)(const void *)reply->account_list; /* all results share the union */
+    return (const ProtobufCMessage *)(const void *)
+        reply->account_list; /* all results share the union */
 }
 
 json_t *page_object(const ProtobufCMessage *message, const char *flag, bool value)

@@ -1,7 +1,7 @@
 /* pbjson.c: walks the descriptor's fields; one function for each kind of value, chosen by a table.
  *
  * One mapper for all messages keeps the commands free of JSON and makes a new field of the protocol
- * appear everywhere by itself.                                                                      */
+ * appear everywhere by itself. */
 #include "pbjson.h"
 
 #include "rota.pb-c.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* Zeros that are shown. `fields` are words with a space around each; "*" means all. In an event the
- * fields that count follow from its kind, so that a key's event does not speak of tier P0.           */
+ * fields that count follow from its kind, so that a key's event does not speak of tier P0. */
 static const struct keep_row {
     const char *message, *fields;
     int event_kind; /* rota.Event only */
@@ -147,7 +147,7 @@ static json_t *value_json(const ProtobufCFieldDescriptor *f, const void *p)
     case PROTOBUF_C_TYPE_UINT32:
         return x_must(json_integer(*(const uint32_t *)p));
     case PROTOBUF_C_TYPE_UINT64:
-        return x_must(json_integer((json_int_t)*(const uint64_t *)p));
+        return x_must(json_integer((json_int_t) * (const uint64_t *)p));
     case PROTOBUF_C_TYPE_BOOL:
         return json_boolean(*(const protobuf_c_boolean *)p);
     case PROTOBUF_C_TYPE_ENUM:
@@ -234,7 +234,8 @@ static void single_into(json_t *object, const ProtobufCMessage *m,
     json_object_set_new(object, f->name, value_json(f, p));
 }
 
-/* A member of a oneof that is not the one set shares its memory with another type: not to be read. */
+/* A member of a oneof that is not the one set shares its memory with another type: not to be read.
+ */
 static bool is_absent_choice(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
 {
     return f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF &&

@@ -3,7 +3,7 @@
  * Names are the protocol's; a repeated field's name is plural (`tiers`, `classes`). Enum words are
  * lower case without their prefix ("timed_out", "dispatched"), tiers stay "P0" to "P3"; bytes are
  * lower-case hex, except a spec, which is the JSON that it is. A field at its default is left out,
- * but for those that a reader counts on: a table in pbjson.c names them.                           */
+ * but for those that a reader counts on: a table in pbjson.c names them. */
 #pragma once
 
 #include <jansson.h>
@@ -13,7 +13,7 @@
 json_t *pb_json(const ProtobufCMessage *message);
 
 /* The lower-case word of an enum value, as it stands in the JSON; "" when the value is not of the
- * schema or stands for nothing. Writes into `word`.                                                 */
+ * schema or stands for nothing. Writes into `word`. */
 enum { PB_WORD_LEN = 31 };
 const char *pb_word(const ProtobufCEnumDescriptor *type, int value, char word[PB_WORD_LEN + 1]);
 

@@ -1,8 +1,8 @@
-/* publish.c: `rota publish`: source into the store, then one durable, idempotent publish; with --wait until the
- * job is over.
+/* publish.c: `rota publish`: source into the store, then one durable, idempotent publish; with
+ * --wait until the job is over.
  *
- * Standard output carries the job's id (or JSON) alone, so that scripts can take it; progress and counts go to
- * standard error.                                                                                   */
+ * Standard output carries the job's id (or JSON) alone, so that scripts can take it; progress and
+ * counts go to standard error. */
 #include "commands.h"
 #include "follow.h"
 #include "job.h"
@@ -30,8 +30,7 @@ static const struct option_row rows[] = {
                "kind of job: bundle (without), task, or a worker's own"),
     OPTION_STR(struct publish_settings, account, "account", "ID", NULL,
                "for this account (the key's own; for an operator local)"),
-    OPTION_STR(struct publish_settings, spec, "spec", "JSON", NULL,
-               "a JSON object for the runner"),
+    OPTION_STR(struct publish_settings, spec, "spec", "JSON", NULL, "a JSON object for the runner"),
     OPTION_U64(struct publish_settings, timeout_ms, "timeout-ms", "MS", 0, 0, 604800000,
                "cut the job after so long; may only shorten the tier's time (0: the tier's)"),
     OPTION_U64(struct publish_settings, priority, "priority", "N", 5, 1, 9,
@@ -117,8 +116,7 @@ static int show_progress(void *arg, const Rota__Job *job)
 static int publish_wait(struct cli *cli, const char *job, uint64_t deadline_boot_ms)
 {
     AUTO_REPLY reply = NULL;
-    struct follow f = {
-        .job = job, .deadline_boot_ms = deadline_boot_ms, .changed = show_progress};
+    struct follow f = {.job = job, .deadline_boot_ms = deadline_boot_ms, .changed = show_progress};
     int code = follow_job(cli, &f, &reply);
     term_live_end(stderr);
     if (code)
@@ -155,10 +153,12 @@ const struct command command_publish = {
     .name = "publish",
     .args = "--app APP --platform PLATFORM --source SOURCE [--wait]",
     .about = "publishes a job and prints its id",
-    .details =
-        "dir: packs a folder without .git, node_modules, .npmrc, .env*, ios/Pods and build outputs, follows no "
-        "links, and prints how much it packed. With --wait the exit code is 0 when the job succeeded, 1 for any "
-        "other end and 124 when --timeout ran out first; with --wait --json the job is printed once, at its end.",
+    .details = "dir: packs a folder without .git, node_modules, .npmrc, .env*, ios/Pods and build "
+               "outputs, follows no "
+               "links, and prints how much it packed. With --wait the exit code is 0 when the job "
+               "succeeded, 1 for any "
+               "other end and 124 when --timeout ran out first; with --wait --json the job is "
+               "printed once, at its end.",
     .rows = rows,
     .n_rows = ARRAY_LEN(rows),
     .settings_bytes = sizeof(struct publish_settings),

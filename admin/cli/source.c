@@ -1,5 +1,6 @@
-/* source.c: the form decides, by a table, how an open file of the archive comes about; the rest is the same for
- * all forms. The packed archive lives in an unlinked temporary file, so that nothing stays behind.   */
+/* source.c: the form decides, by a table, how an open file of the archive comes about; the rest is
+ * the same for all forms. The packed archive lives in an unlinked temporary file, so that nothing
+ * stays behind.   */
 #include "source.h"
 
 #include "object.h"

@@ -5,7 +5,7 @@
 
 enum { SOURCE_TEXT_LEN = 7 + 64 }; /* "upload:" and a SHA-256 in hex */
 
-/* Packs or reads, hashes and uploads `source` (dir:PATH or upload:FILE) for `account`; `text` becomes what the
- * publish names. 0, or the exit code, said.                                                         */
+/* Packs or reads, hashes and uploads `source` (dir:PATH or upload:FILE) for `account`; `text`
+ * becomes what the publish names. 0, or the exit code, said. */
 MUST_USE int source_upload(struct cli *cli, const char *source, const char *account,
                            char text[SOURCE_TEXT_LEN + 1]);

@@ -93,7 +93,8 @@ const struct command command_stats = {
     .name = "stats",
     .args = "",
     .about = "shows how deep the queue is, by tier, pool and worker",
-    .details = "OLDEST is the greatest age of any account's head job. LAST-TURN and SINCE are the rotation: "
+    .details = "OLDEST is the greatest age of any account's head job. LAST-TURN and SINCE are the "
+               "rotation: "
                "which lower tier had the last turn, and how many dispatches came after it.",
     .needs = NEEDS_BROKER | NEEDS_KEY | PRINTS_JSON,
     .run = stats_run,

@@ -2,7 +2,7 @@
  *
  *   AUTO(table) t = table_new("TIER READY> OLDEST>");     '>': numbers stand to the right
  *   table_cell(t, STYLE_PLAIN, "%s", name);               left to right, row after row
- *   table_print(t);                                                                               */
+ *   table_print(t); */
 #pragma once
 
 #include "term.h"

@@ -1,11 +1,11 @@
-/* term.c: the few strings that are needed are looked up once. The guard runs in a signal handler, so it
- * uses nothing but write(2), unlink(2) and _exit(2).                                                */
+/* term.c: the few strings that are needed are looked up once. The guard runs in a signal handler,
+ * so it uses nothing but write(2), unlink(2) and _exit(2). */
 #include "term.h"
 
 #include "text.h"
 
-#include <base/exit.h>
 #include <assert.h>
+#include <base/exit.h>
 #include <curses.h>
 #include <langinfo.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* term.h: what standard output can do: colours, a line that is written over, its width.
  *
- * Sequences come from terminfo; a pipe, TERM=dumb or NO_COLOR get plain text. Main thread.          */
+ * Sequences come from terminfo; a pipe, TERM=dumb or NO_COLOR get plain text. Main thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,9 +26,9 @@ void term_live(FILE *to, const char *text);
 void term_live_end(FILE *to);
 
 /* "━━━━━────" of `width` columns, or "#####-----" where the terminal knows no UTF-8. The caller's
- * buffer holds at least 3 * width + 1 bytes.                                                       */
+ * buffer holds at least 3 * width + 1 bytes. */
 char *term_bar(unsigned percent, int width, char *text);
 
-/* From here on SIGINT and SIGTERM end the program with 130 and 143, after the live line is closed and the
- * file `path` (borrowed; NULL: none) is removed. Call again to change the path.                     */
+/* From here on SIGINT and SIGTERM end the program with 130 and 143, after the live line is closed
+ * and the file `path` (borrowed; NULL: none) is removed. Call again to change the path. */
 void term_guard(const char *path);

@@ -1,7 +1,7 @@
 /* text.c: formats are fixed, not the locale's, so that columns align and tests can compare them.
  *
- * UTF-8 is decoded here rather than by mbrtowc(3): the result must not depend on the locale that the
- * user happens to have, and broken bytes must become visible instead of ending the text.           */
+ * UTF-8 is decoded here rather than by mbrtowc(3): the result must not depend on the locale that
+ * the user happens to have, and broken bytes must become visible instead of ending the text. */
 #include "text.h"
 
 #include <base/clock.h>
@@ -86,7 +86,7 @@ int text_duration_parse(const char *text, uint64_t *ret_ms)
     static const struct {
         const char *unit;
         uint64_t ms;
-    } units[] = {{"", 1000},       {"ms", 1},       {"s", 1000},
+    } units[] = {{"", 1000},       {"ms", 1},      {"s", 1000},
                  {"m", MINUTE_MS}, {"h", HOUR_MS}, {"d", DAY_MS}};
     if (!isdigit((unsigned char)*text))
         return TEXT_INVALID;
@@ -175,9 +175,9 @@ int text_columns(const char *text)
     return n;
 }
 
-/* Appends `c` as UTF-8; `to` has room for 4 bytes. */
-static char *encode(char *to, uint32_t c)
+char *text_encode(wchar_t wide, char *to)
 {
+    uint32_t c = (uint32_t)wide;
     if (c < 0x80) {
         *to++ = (char)c;
     } else if (c < 0x800) {
@@ -200,13 +200,13 @@ char *text_clean(const char *text)
 {
     char *clean = x_alloc(strlen(text) * 3 + 1), *to = clean;
     for (wchar_t c; (c = text_next(&text));)
-        to = encode(to, (uint32_t)c);
+        to = text_encode(c, to);
     *to = 0;
     return clean;
 }
 
-/* Where a log stands inside an escape sequence: ESC seen; a control sequence, up to its final byte; a
- * string (title, hyperlink), up to BEL or ESC \.                                                    */
+/* Where a log stands inside an escape sequence: ESC seen; a control sequence, up to its final byte;
+ * a string (title, hyperlink), up to BEL or ESC \. */
 enum { PLAIN, ESCAPE, SEQUENCE, STRING, STRING_ESCAPE };
 
 static int escape_next(int state, unsigned char b)
@@ -247,7 +247,7 @@ char *text_clean_log(const char *bytes, size_t n, int *state, size_t *ret_n)
             if (at < end && *at != '\n')
                 *to++ = '\n';
         } else {
-            to = encode(to, (uint32_t)text_next_in(&at, end));
+            to = text_encode(text_next_in(&at, end), to);
         }
     }
     *ret_n = (size_t)(to - clean);

@@ -1,8 +1,9 @@
-/* text.h: words for people: durations, sizes, counts, and text from elsewhere made safe for a terminal.
+/* text.h: words for people: durations, sizes, counts, and text from elsewhere made safe for a
+ * terminal.
  *
- * Whatever came over the wire may hold escape sequences (a job's message is the build's own word), so
- * everything foreign goes through text_clean() before it reaches a terminal. Pure but for the locale
- * that wcwidth(3) reads; any thread.                                                               */
+ * Whatever came over the wire may hold escape sequences (a job's message is the build's own word),
+ * so everything foreign goes through text_clean() before it reaches a terminal. Pure but for the
+ * locale that wcwidth(3) reads; any thread. */
 #pragma once
 
 #include <stddef.h>
@@ -26,15 +27,18 @@ char *text_time(uint64_t unix_ms, char text[TEXT_SHORT_LEN + 1]);
 enum text_outcome { TEXT_INVALID = 1 };
 
 /* Reads "90" (seconds), "500ms", "90s", "5m", "2h", "1d". TEXT_INVALID: none of these, or more than
- * 366 days; *ret_ms is untouched.                                                                 */
+ * 366 days; *ret_ms is untouched. */
 __attribute__((warn_unused_result)) int text_duration_parse(const char *text, uint64_t *ret_ms);
 
 /* The next character of UTF-8 text as something that may be shown: control characters, broken bytes
- * and the marks that turn the direction of writing become U+FFFD. *text moves on; 0 at the end.      */
+ * and the marks that turn the direction of writing become U+FFFD. *text moves on; 0 at the end. */
 wchar_t text_next(const char **text);
 
 /* The same for a run of `n` bytes; *text stops at `end`. */
 wchar_t text_next_in(const char **text, const char *end);
+
+/* Appends `c` as UTF-8 without a NUL; `to` has room for 4 bytes. Gives the end. */
+char *text_encode(wchar_t c, char *to);
 
 /* Columns that a character takes on a terminal: 0 (a combining mark), 1 or 2. */
 int text_char_columns(wchar_t c);
@@ -46,7 +50,7 @@ char *text_clean(const char *text);
 /* Cleans `n` bytes of a log in place of printing them raw: line ends and tabs stay, whole escape
  * sequences go, so that colours of a build tool leave no debris. The result (caller frees) has
  * *ret_n bytes. A sequence that is cut at the end of one piece is finished in the next: `state`
- * starts at 0 and belongs to one log.                                                             */
+ * starts at 0 and belongs to one log. */
 char *text_clean_log(const char *bytes, size_t n, int *state, size_t *ret_n);
 
 /* Memory or exit: the policy of a short-lived tool. x_must() gives back what is not NULL. */

@@ -1,6 +1,6 @@
-/* verify.c: the statement is taken apart, put together again in its canonical form, and must be the same bytes: so
- * what the signature covers and what we read can never be two things. Then the files: the bundle against
- * the signed facts, the others against the list beside them.                                        */
+/* verify.c: the statement is taken apart, put together again in its canonical form, and must be the
+ * same bytes: so what the signature covers and what we read can never be two things. Then the
+ * files: the bundle against the signed facts, the others against the list beside them. */
 #include "verify.h"
 
 #include "bundle.h"
@@ -17,9 +17,8 @@
 
 enum { LIST_BYTES_MAX = 64 * 1024, HASH_HEX_LEN = 64, NAME_LEN_MAX = 255 };
 
-__attribute__((format(printf, 3, 4))) static void fault(struct verify_result *v,
-                                                        enum error_code code, const char *format,
-                                                        ...)
+__attribute__((format(printf, 3, 4))) static void
+fault(struct verify_result *v, enum error_code code, const char *format, ...)
 {
     va_list args;
     if (v->n_faults == VERIFY_FAULTS_MAX)
@@ -66,9 +65,9 @@ static void statement_read(struct verify_result *v, const char *text)
     char canonical[STATEMENT_LEN_MAX];
     struct statement *f = &v->facts;
     json_t *s = v->statement = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    *f = (struct statement){word(s, "environment"), word(s, "job"),      word(s, "account"),
-                            word(s, "app"),         word(s, "platform"), word(s, "kind"),
-                            .size = 0};
+    *f = (struct statement){
+        word(s, "environment"), word(s, "job"),  word(s, "account"), word(s, "app"),
+        word(s, "platform"),    word(s, "kind"), .size = 0};
     f->size = (uint64_t)json_integer_value(json_object_get(s, "size"));
     snprintf(f->key_id, sizeof f->key_id, "%s", word(s, "key_id"));
     if (!hex_read(word(s, "sha256"), f->sha256, 32) ||

@@ -1,4 +1,5 @@
-/* verify.h: is the bundle in a folder the one that the holder of a key has signed? No network, no broker. */
+/* verify.h: is the bundle in a folder the one that the holder of a key has signed? No network, no
+ * broker. */
 #pragma once
 
 #include "errors.h"
@@ -20,8 +21,8 @@ struct verify_result {
     } fault[VERIFY_FAULTS_MAX];
 };
 
-/* 0: everything was looked at, n_faults says with which result. <0: a file could not be read; `failed` (256 bytes)
- * names it.                                                                                         */
+/* 0: everything was looked at, n_faults says with which result. <0: a file could not be read;
+ * `failed` (256 bytes) names it. */
 MUST_USE int verify_folder(const char *dir, const uint8_t public_key[SIGN_PUBLIC_BYTES],
                            struct verify_result *ret_result, char *failed);
 void verify_deinit(struct verify_result *result);

@@ -20,10 +20,9 @@ static int print_json(const struct verify_result *v)
 {
     json_t *faults = x_must(json_array());
     for (size_t i = 0; i < v->n_faults; i++)
-        json_array_append_new(faults,
-                              json_pack("{s:s,s:s,s:s}", "name", error_row(v->fault[i].code)->name,
-                                        "text", v->fault[i].text, "hint",
-                                        error_row(v->fault[i].code)->hint));
+        json_array_append_new(
+            faults, json_pack("{s:s,s:s,s:s}", "name", error_row(v->fault[i].code)->name, "text",
+                              v->fault[i].text, "hint", error_row(v->fault[i].code)->hint));
     json_t *document = json_pack("{s:b,s:i,s:o}", "ok", !v->n_faults, "files_checked",
                                  (int)v->checked, "errors", faults);
     if (v->statement)
@@ -60,9 +59,10 @@ static int verify_run(struct cli *cli)
     uint8_t key[SIGN_PUBLIC_BYTES];
     char failed[256] = "";
     if (!s->public_key || !*s->public_key)
-        return cli_config("pass --public-key FILE or set ROTA_PUBLIC_KEY; the file is the broker's sign.pub, "
-                          "from its operator and not from beside the bundle",
-                          "there is no key to trust");
+        return cli_config(
+            "pass --public-key FILE or set ROTA_PUBLIC_KEY; the file is the broker's sign.pub, "
+            "from its operator and not from beside the bundle",
+            "there is no key to trust");
     int r = sign_public_read(s->public_key, key);
     if (r < 0)
         return cli_config("it is one line of base64url, as `rotad init` writes sign.pub",
@@ -77,8 +77,10 @@ const struct command command_verify = {
     .name = "verify",
     .args = "DIR --public-key FILE",
     .about = "checks, without any network, what `rota download` wrote",
-    .details = "Sizes, SHA-256 and BLAKE2b of the files, the form of the statement, and its Ed25519 signature by "
-               "the trusted key. The last line is \"signature ok\" and the key; any fault is named and exits 1.",
+    .details = "Sizes, SHA-256 and BLAKE2b of the files, the form of the statement, and its "
+               "Ed25519 signature by "
+               "the trusted key. The last line is \"signature ok\" and the key; any fault is named "
+               "and exits 1.",
     .rows = rows,
     .n_rows = ARRAY_LEN(rows),
     .settings_bytes = sizeof(struct verify_settings),

@@ -1,7 +1,8 @@
 /* watch.c: `rota watch`: one job until it is over, or the event log.
  *
- * A job on a terminal is one line that is written over; elsewhere one line for each change, so that a
- * script sees every percent. The log is read in pages; its end is an empty page that nobody waited for. */
+ * A job on a terminal is one line that is written over; elsewhere one line for each change, so that
+ * a script sees every percent. The log is read in pages; its end is an empty page that nobody
+ * waited for. */
 #include "commands.h"
 #include "event.h"
 #include "follow.h"
@@ -128,10 +129,11 @@ const struct command command_watch = {
     .name = "watch",
     .args = "JOB | --all [--from SEQ] [--follow]",
     .about = "shows a job's progress until it is over, or the event log",
-    .details =
-        "With --json each change, or each event, is one line of JSON. `rota watch --all --from 0 --json` prints "
-        "the whole log up to now and ends; with --follow it waits for more. The exit code of a watched job is 0 "
-        "when it succeeded and 1 for any other end.",
+    .details = "With --json each change, or each event, is one line of JSON. `rota watch --all "
+               "--from 0 --json` prints "
+               "the whole log up to now and ends; with --follow it waits for more. The exit code "
+               "of a watched job is 0 "
+               "when it succeeded and 1 for any other end.",
     .rows = rows,
     .n_rows = ARRAY_LEN(rows),
     .settings_bytes = sizeof(struct watch_settings),

@@ -226,7 +226,7 @@ static void *signals_main(void *arg)
     struct edge *edge = arg;
     sigset_t set = signals_block();
     int got = 0;
-    if (sigwait(&set, &got) == 0) {
+    if (sigwait(&set, &got) == 0 && atomic_load(&edge->stop) == STOP_NONE) {
         log_info("stop.asked", "signal=%s", got == SIGINT ? "INT" : "TERM");
         edge_stop(edge, EXIT_OK);
     }
@@ -269,6 +269,7 @@ static int threads_up_and_run(struct edge *edge)
         return exit_of_fault("start the threads");
     code = run(edge, engine);
     edge->vet = vet_free(edge->vet);
+    edge_stop(edge, code); /* so that the thread of signals ends without a word */
     pthread_kill(signals, SIGTERM);
     pthread_join(signals, NULL);
     return code;

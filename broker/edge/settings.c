@@ -14,10 +14,10 @@
 static const struct option_row serve_rows[] = {
     S(STR, data, "data", "DIR", NULL, "folder of the environment, made by rotad init"),
     S(LIST, listen, "listen", "URL",
-      "ipc:///PATH, tcp://ADDR:PORT or tls+tcp://ADDR:PORT; may be repeated"),
+      "ipc:///PATH, tcp://ADDR:PORT or tls+tcp://ADDR:PORT"),
     S(STR, config, "config", "FILE", NULL, "settings from a file; flags and environment win"),
-    S(U64, ready_fd, "ready-fd", "N", READY_FD_NONE, 0, READY_FD_NONE,
-      "write a line \"ready\" to this descriptor once every listener answers"),
+    S(U64, ready_fd, "ready-fd", "N", READY_FD_NONE, 0, 1 << 20,
+      "write a line \"ready\" to this descriptor once every listener answers; 0: none"),
     S(U64, lease_ms, "lease-ms", "MS", 30000, 1000, 1800000, "silence after which a lease is lost"),
     S(STR, tls_cert, "tls-cert", "FILE", NULL, "certificate of tls+tcp listeners (PEM)"),
     S(STR, tls_key, "tls-key", "FILE", NULL, "private key of tls+tcp listeners (PEM)"),

@@ -15,7 +15,7 @@ struct settings {
     uint64_t ready_fd; /* READY_FD_NONE: none */
     uint64_t lease_ms, map_bytes, quota_bytes, source_bytes_max;
 };
-enum { READY_FD_NONE = 1 << 20 };
+enum { READY_FD_NONE = 0 };
 
 struct init_settings {
     const char *data, *environment, *key_file;

@@ -8,8 +8,6 @@
 #include "engine/engine.h"
 #include "engine/turn.h"
 
-enum { KIT_REPLIES_MAX = 4096 };
-
 struct engine_kit {
     char dir[64];
     char credential[64];
@@ -22,9 +20,8 @@ struct engine_kit {
     struct engine *engine;
     struct effects fx;
     uint64_t request_id;
-    Rota__Reply *replies[KIT_REPLIES_MAX]; /* that came in the last turn, or later, by request id */
-    size_t replies_n;
-    uint64_t last_number;
+    bool may_fail; /* a turn's fault is noted in `fault` and not asserted: a process would end with 74 */
+    int fault;
 };
 
 void engine_kit_setup(struct engine_kit *k, uint64_t map_bytes);
@@ -38,7 +35,7 @@ struct inbound *kit_request(struct engine_kit *k, Rota__Request *request, const 
 void kit_turn(struct engine_kit *k, struct inbound *requests);
 /* The reply of that request in the last turn; NULL: none. */
 Rota__Reply *kit_reply(struct engine_kit *k, uint64_t request_id);
-/* One request, one turn, its reply (NULL: parked). */
+/* One request, one turn, its reply (NULL: parked, or the turn failed). */
 Rota__Reply *kit_call(struct engine_kit *k, Rota__Request *request, const char *as);
 /* "" or the error's name. */
 const char *kit_error(const Rota__Reply *reply);
@@ -46,7 +43,7 @@ const char *kit_error(const Rota__Reply *reply);
 /* The common calls, as the operator. They assert that they are accepted unless they return a reply. */
 void kit_account(struct engine_kit *k, const char *id, Rota__Tier tier, uint32_t running_max);
 Rota__Reply *kit_publish(struct engine_kit *k, const char *account, const char *key);
-/* A lease call that does not wait; *ret_ref (static text inside) and the account; false: nothing. */
+/* A lease call that does not wait; false: nothing, or refused when faults are allowed. */
 struct kit_lease {
     char job[40], account[ACCOUNT_ID_MAX + 1];
     Rota__LeaseRef ref;

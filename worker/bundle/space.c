@@ -30,7 +30,7 @@ static const char *const folders[] = {"app", "install", "npm", "out", "home", "t
 
 static int refuse(char why[SPACE_WHY_MAX], const char *what)
 {
-    snprintf(why, SPACE_WHY_MAX, "%s: %s", what, strerror(errno));
+    snprintf(why, SPACE_WHY_MAX, "%.160s: %s", what, strerror(errno));
     return SPACE_REFUSED;
 }
 

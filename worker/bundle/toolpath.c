@@ -49,7 +49,7 @@ bool node_find(char ret[TOOL_PATH_MAX])
 static bool has_file(const char *folder, const char *name)
 {
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%.4000s/%s", folder, name);
     return access(path, R_OK) == 0;
 }
 

@@ -8,7 +8,7 @@
 // not minified: hermesc compiles it next, and React Native's own release builds do the same.
 //
 // Lines on fd 3, at most five progress lines a second:
-//   {"type":"progress","done":94,"total":522}
+//   {"type":"progress","done":94,"total":522,"share":0.03}
 //   {"type":"tools","hermesc":"/w/app/…","compose":"/w/app/…"}
 //   {"type":"done","modules":522}
 //   {"type":"error","name":"BUNDLE_SYNTAX","text":"…","file":"src/App.tsx","line":3,"column":7}
@@ -22,25 +22,27 @@ import {BuildError, describe} from './failure.mjs';
 import {appRequire, toolsOf} from './tools.mjs';
 
 const PROGRESS_MS = 200;
+const TOTAL_LEAST = 100;
 
 function say(line) {
   fs.writeSync(3, JSON.stringify(line) + '\n');
 }
 
-// Metro's total grows while it finds the graph (1/1, 94/221, 522/522), so the raw share falls back now
-// and then; the greatest share so far is what is shown.
+// Metro's total grows while it finds the graph (1/1, 94/221, 522/522), so the raw share is wrong at first
+// and falls back now and then. Metro's own terminal answers with the square of it and a running maximum;
+// a total below a hundred is not believed.
 function progressReporter() {
   let best = 0;
   let lastAt = 0;
   return (done, total) => {
-    const share = total > 0 ? done / total : 0;
+    const share = (done / Math.max(total, TOTAL_LEAST)) ** 2;
     const now = Date.now();
-    if (share < best || (now - lastAt < PROGRESS_MS && done !== total)) {
+    if (share <= best || now - lastAt < PROGRESS_MS) {
       return;
     }
     best = share;
     lastAt = now;
-    say({type: 'progress', done, total});
+    say({type: 'progress', done, total, share});
   };
 }
 

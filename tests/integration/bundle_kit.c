@@ -1,0 +1,337 @@
+/* bundle_kit.c: the stand-in for the broker is four answers; everything else is the real thing. A
+ * watcher thread reads the build's state as the agent's heartbeat would and raises the stop when it
+ * is due. */
+#undef NDEBUG
+#include "bundle_kit.h"
+
+#include <assert.h>
+#include <base/auto.h>
+#include <base/clock.h>
+#include <base/file.h>
+#include <build.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sign.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- the broker's four answers ---- */
+
+static struct {
+    struct kit *kit;
+    const struct kit_order *order;
+    struct build *build;
+    uint8_t secret_key[SIGN_SECRET_BYTES];
+} broker;
+
+void kit_object(const struct kit *k, Rota__ObjectKind kind, char path[KIT_PATH_MAX])
+{
+    snprintf(path, KIT_PATH_MAX, "%.400s/incoming/%d", k->folder, (int)kind);
+}
+
+static char *printed(const char *format, const char *value)
+{
+    char *text = NULL;
+    assert(asprintf(&text, format, value) > 0);
+    return text;
+}
+
+static Rota__SignResult *sign_result(char *url)
+{
+    Rota__SignResult *s = calloc(1, sizeof *s);
+    assert(s);
+    rota__sign_result__init(s);
+    s->url = url;
+    return s;
+}
+
+static void answer_download(Rota__Reply *reply)
+{
+    const char *url = broker.order->source_url;
+    reply->result_case = ROTA__REPLY__RESULT_SIGN_DOWNLOAD;
+    reply->sign_download =
+        sign_result(url ? printed("%s", url) : printed("file://%s", broker.order->archive));
+}
+
+static void answer_upload(const Rota__SignUpload *ask, Rota__Reply *reply)
+{
+    char path[KIT_PATH_MAX];
+    assert(ask->lease && ask->sha256.len == 32 && ask->size > 0);
+    kit_object(broker.kit, ask->kind, path);
+    unlink(path); /* of an earlier run */
+    reply->result_case = ROTA__REPLY__RESULT_SIGN_UPLOAD;
+    reply->sign_upload = sign_result(printed("file://%s", path));
+}
+
+static void answer_attest(const Rota__Attest *ask, Rota__Reply *reply)
+{
+    struct statement s = {.environment = "development",
+                          .job = broker.build->job,
+                          .account = broker.build->account,
+                          .app = broker.build->app,
+                          .platform = broker.build->platform,
+                          .kind = "bundle",
+                          .size = ask->artifact->size};
+    char text[STATEMENT_LEN_MAX];
+    memcpy(s.sha256, ask->artifact->sha256.data, 32);
+    memcpy(s.blake2b, ask->artifact->blake2b.data, 32);
+    sign_key_id(broker.kit->public_key, s.key_id);
+    assert(statement_text(&s, text) == 0);
+    Rota__Attestation *a = calloc(1, sizeof *a);
+    Rota__AttestResult *result = calloc(1, sizeof *result);
+    assert(a && result);
+    rota__attestation__init(a);
+    rota__attest_result__init(result);
+    a->statement = printed("%s", text);
+    a->key_id = printed("%s", s.key_id);
+    a->signature.data = malloc(SIGN_BYTES);
+    a->signature.len = SIGN_BYTES;
+    assert(a->signature.data);
+    sign_statement(broker.secret_key, text, a->signature.data);
+    result->attestation = a;
+    reply->result_case = ROTA__REPLY__RESULT_ATTEST;
+    reply->attest = result;
+}
+
+int rota_call(struct rota_client *client, Rota__Request *request, uint32_t timeout_ms,
+              Rota__Reply **ret_reply)
+{
+    (void)client;
+    (void)timeout_ms;
+    Rota__Reply *reply = calloc(1, sizeof *reply);
+    assert(reply);
+    rota__reply__init(reply);
+    if (request->op_case == ROTA__REQUEST__OP_SIGN_DOWNLOAD)
+        answer_download(reply);
+    else if (request->op_case == ROTA__REQUEST__OP_SIGN_UPLOAD)
+        answer_upload(request->sign_upload, reply);
+    else
+        answer_attest(request->attest, reply);
+    *ret_reply = reply;
+    return 0;
+}
+
+Rota__Reply *rota_reply_free(Rota__Reply *reply)
+{
+    rota__reply__free_unpacked(reply, NULL);
+    return NULL;
+}
+
+/* ---- the agent's side ---- */
+
+struct watcher {
+    struct build_host *host;
+    const struct kit_order *order;
+    struct kit_seen *seen;
+    atomic_bool is_over;
+    uint64_t from_ms, stopped_ms;
+    bool has_percent[101], has_bundle_percent[101];
+    uint32_t percent;
+};
+
+static void watch_state(struct watcher *w, const struct build_state *s)
+{
+    w->seen->falls += s->percent < w->percent;
+    w->percent = s->percent;
+    w->has_percent[s->percent] = true;
+    if (strcmp(s->phase, "bundle") == 0)
+        w->has_bundle_percent[s->percent] = true;
+}
+
+static void watch_stop(struct watcher *w, const struct build_state *s)
+{
+    const char *phase = w->order->stop_phase;
+    if (!w->order->stop_after_ms || w->stopped_ms)
+        return;
+    if (!w->from_ms && (!phase || strcmp(s->phase, phase) == 0))
+        w->from_ms = clock_boot_ms();
+    if (w->from_ms && clock_boot_ms() >= w->from_ms + w->order->stop_after_ms) {
+        w->stopped_ms = clock_boot_ms();
+        build_stop_raise(w->host, w->order->stop_why);
+    }
+}
+
+static void *watch(void *arg)
+{
+    struct watcher *w = arg;
+    while (!atomic_load(&w->is_over)) {
+        struct build_state s;
+        build_state_read(w->host, &s);
+        watch_state(w, &s);
+        watch_stop(w, &s);
+        poll(NULL, 0, 20);
+    }
+    return NULL;
+}
+
+static int log_take(void *arg, const void *p, size_t n)
+{
+    struct kit_seen *seen = arg;
+    size_t room = KIT_LOG_MAX - seen->log_n;
+    memcpy(seen->log + seen->log_n, p, n < room ? n : room);
+    seen->log_n += n < room ? n : room;
+    seen->log[seen->log_n] = 0;
+    return 0;
+}
+
+static void source_name(const struct kit_order *o, char source[128])
+{
+    uint8_t sha256[32], blake2b[32];
+    uint64_t size;
+    char hex[65];
+    AUTO_FD fd = open(o->archive, O_RDONLY | O_CLOEXEC);
+    assert(fd >= 0 && hash_file(fd, sha256, blake2b, &size) == 0);
+    snprintf(source, 128, "upload:%s", sodium_bin2hex(hex, sizeof hex, sha256, sizeof sha256));
+}
+
+static unsigned count(const bool has[101])
+{
+    unsigned n = 0;
+    for (int i = 0; i <= 100; i++)
+        n += has[i];
+    return n;
+}
+
+static int run_watched(struct build *b, struct watcher *w, struct build_result *ret)
+{
+    pthread_t thread;
+    assert(pthread_create(&thread, NULL, watch, w) == 0);
+    int r = runner_bundle.run(b, ret);
+    uint64_t now_ms = clock_boot_ms();
+    atomic_store(&w->is_over, true);
+    pthread_join(thread, NULL);
+    w->seen->ms_after_stop = w->stopped_ms ? now_ms - w->stopped_ms : 0;
+    return r;
+}
+
+int kit_run(struct kit *k, const struct kit_order *order, struct build_result *ret,
+            struct kit_seen *seen)
+{
+    char source[128];
+    Rota__LeaseRef lease = ROTA__LEASE_REF__INIT;
+    AUTO(build_host) host = NULL;
+    *seen = (struct kit_seen){0};
+    *ret = (struct build_result){0};
+    struct build_host_config config = {.send = log_take, .arg = seen};
+    assert(build_host_new(&config, &host) == 0);
+    source_name(order, source);
+    lease.job = (char *)"job_00000000000000000000000000";
+    struct build b = {.host = host,
+                      .settings = &k->settings,
+                      .job = lease.job,
+                      .account = "local",
+                      .app = "hello",
+                      .class = "bundle",
+                      .tier = "P0",
+                      .platform = order->platform,
+                      .source = order->source ? order->source : source,
+                      .attempt = 1,
+                      .attempts_max = 3,
+                      .lease = &lease,
+                      .stop_fd = build_host_stop_fd(host)};
+    broker.kit = k;
+    broker.order = order;
+    broker.build = &b;
+    struct watcher w = {.host = host, .order = order, .seen = seen};
+    uint64_t from_ms = clock_boot_ms();
+    int r = run_watched(&b, &w, ret);
+    seen->ms = clock_boot_ms() - from_ms;
+    build_log_finish(host);
+    seen->percents = count(w.has_percent);
+    seen->bundle_percents = count(w.has_bundle_percent);
+    return r;
+}
+
+/* ---- opening and closing ---- */
+
+void kit_open(struct kit *k, uint64_t workspace_bytes)
+{
+    char path[KIT_PATH_MAX];
+    *k = (struct kit){
+        .settings = {.environment = "development", .workspace_bytes = workspace_bytes, .slots = 1}};
+    assert(sodium_init() >= 0);
+    crypto_sign_keypair(k->public_key, broker.secret_key);
+    int r = runner_bundle.check(&k->settings, k->said);
+    if (r != 0) {
+        fprintf(stderr, "the runner cannot run here: %s\n", r < 0 ? strerror(-r) : k->said);
+        exit(1);
+    }
+    const char *tmp = getenv("TMPDIR");
+    snprintf(k->folder, sizeof k->folder, "%.400s/rota-kit-XXXXXX", tmp ? tmp : "/tmp");
+    assert(mkdtemp(k->folder));
+    snprintf(path, sizeof path, "%.400s/incoming", k->folder);
+    assert(mkdir(path, 0700) == 0);
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+void kit_close(struct kit *k)
+{
+    nftw(k->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- looking ---- */
+
+/* A line of our own mount table that shows a job's tmpfs. */
+static unsigned mounts_left(void)
+{
+    unsigned n = 0;
+    char line[4096];
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    while (f && fgets(line, sizeof line, f))
+        n += strstr(line, " rota-job ") != NULL;
+    if (f)
+        fclose(f);
+    return n;
+}
+
+static bool is_sandboxed(const char *pid)
+{
+    char path[64], text[4096];
+    snprintf(path, sizeof path, "/proc/%.20s/cmdline", pid);
+    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    if (n <= 0)
+        return false;
+    text[n] = 0;
+    for (ssize_t i = 0; i < n; i++)
+        if (!text[i])
+            text[i] = ' ';
+    return strstr(text, "/w/app") != NULL;
+}
+
+unsigned kit_leftovers(void)
+{
+    unsigned n = mounts_left();
+    DIR *d = opendir("/proc");
+    for (struct dirent *e; d && (e = readdir(d));)
+        n += e->d_name[0] >= '1' && e->d_name[0] <= '9' && is_sandboxed(e->d_name);
+    if (d)
+        closedir(d);
+    return n;
+}
+
+void kit_print(const char *name, const struct build_result *r, const struct kit_seen *seen)
+{
+    static const char *const outcomes[] = {"stopped", "succeeded", "failed", "fault"};
+    printf("%s: %s %s %s%s(%llu ms; %u percents, %u in bundle)", name, outcomes[r->outcome],
+           r->error ? error_row(r->error)->name : "", r->text, *r->text ? " " : "",
+           (unsigned long long)seen->ms, seen->percents, seen->bundle_percents);
+    for (size_t i = 0; i < r->phases; i++)
+        printf(" %s=%llu", r->phase[i].name, (unsigned long long)r->phase[i].ms);
+    printf("\n");
+    fflush(stdout);
+}
