@@ -20,6 +20,8 @@
 
 enum { TAG_MAX = 63, SHAPES_MAX = 48, OP_TAG_MIN = 16 };
 enum { WAIT_MS = 10 * 60 * 1000, WEEK_MS = 7 * 24 * 3600 * 1000 };
+/* How long a number may be written; protobuf-c's unpacker has the same bounds. */
+enum { TAG_BYTES_MAX = 5, LENGTH_BYTES_MAX = 5, NUMBER_BYTES_MAX = 10 };
 enum wire_type { WIRE_VARINT = 0, WIRE_RUN = 2 };
 
 struct limit {
@@ -153,6 +155,8 @@ static bool varint_read(const uint8_t **at, const uint8_t *end, unsigned bytes_m
     uint64_t v = 0;
     for (unsigned i = 0; i < bytes_max && *at + i < end; i++) {
         uint8_t b = (*at)[i];
+        if (i == 9 && b > 1)
+            return false; /* more than 64 bits */
         v |= (uint64_t)(b & 0x7f) << (7 * i);
         if (b & 0x80)
             continue;
@@ -230,7 +234,7 @@ static bool field_check(struct frame *f, enum wire_type wire, struct wire_fault 
         return refuse(f, fault, E_MALFORMED, "wire type %u does not fit", (unsigned)wire);
     if (!count_check(f, fault))
         return false;
-    if (!varint_read(&f->at, f->end, 10, &v))
+    if (!varint_read(&f->at, f->end, wire == WIRE_RUN ? LENGTH_BYTES_MAX : NUMBER_BYTES_MAX, &v))
         return refuse(f, fault, E_MALFORMED, "ends in the middle of a number");
     if (wire == WIRE_VARINT)
         return value_check(f, v, fault);
@@ -250,7 +254,7 @@ static bool message_check(struct frame *f, struct wire_fault *fault)
     while (f->at < f->end) {
         uint64_t tag;
         f->slot = NULL;
-        if (!varint_read(&f->at, f->end, 5, &tag) || tag >> 3 == 0 || tag > UINT32_MAX)
+        if (!varint_read(&f->at, f->end, TAG_BYTES_MAX, &tag) || tag >> 3 == 0 || tag > UINT32_MAX)
             return refuse(f, fault, E_MALFORMED, "no field tag where one is due");
         uint64_t number = tag >> 3;
         if (number > TAG_MAX || !f->shape->slots[number].limit)
@@ -282,7 +286,8 @@ void wire_peek(const void *bytes, size_t n, uint32_t *ret_op_tag, uint64_t *ret_
     *ret_op_tag = 0;
     *ret_request_id = 0;
     uint64_t tag, v;
-    while (at < end && varint_read(&at, end, 5, &tag) && varint_read(&at, end, 10, &v)) {
+    while (at < end && varint_read(&at, end, TAG_BYTES_MAX, &tag) &&
+           varint_read(&at, end, NUMBER_BYTES_MAX, &v)) {
         if (tag >> 3 == 1)
             *ret_request_id = v;
         if ((tag & 7) != WIRE_RUN)

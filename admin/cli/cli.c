@@ -4,7 +4,7 @@
 #include "cli.h"
 
 #include "pbjson.h"
-#include "term.h"
+#include "terminal.h"
 #include "text.h"
 
 #include <base/file.h>

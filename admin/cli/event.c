@@ -3,7 +3,7 @@
 #include "event.h"
 
 #include "pbjson.h"
-#include "term.h"
+#include "terminal.h"
 #include "text.h"
 
 #include <stdio.h>

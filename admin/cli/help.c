@@ -5,7 +5,7 @@
 #include "help.h"
 
 #include "commands.h"
-#include "term.h"
+#include "terminal.h"
 #include "text.h"
 
 #include <string.h>

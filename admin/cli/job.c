@@ -99,12 +99,21 @@ static void running_print(const Rota__Job *job)
     row("worker", "%s", job->worker);
 }
 
+/* The catalogue's hints speak to whoever met the error; here a person reads of a job that is over.
+ */
+static const char *end_hint(const Rota__Job *job)
+{
+    if (job->state == ROTA__STATE__CANCELLED)
+        return "publish it again if that was not meant";
+    return job->error ? job->error->hint : "`rota logs JOB` shows more";
+}
+
 static void error_print(const Rota__Job *job)
 {
     if (!job->error)
         return;
     row("error", "%s (%s)", job->error->text, job->error->name);
-    row("what to do", "%s", job->error->hint);
+    row("what to do", "%s", end_hint(job));
 }
 
 void job_print(const Rota__Job *job)
@@ -114,7 +123,7 @@ void job_print(const Rota__Job *job)
            term_on(job_style(job)), job_state_word(job, word), term_off(job_style(job)),
            job->cancelling ? ", being cancelled" : "");
     row("reason", "%s", job->reason);
-    row("app", "%s %s", job->app, job->platform);
+    row("app", "%s%s%s", job->app, *job->platform ? " for " : "", job->platform);
     row("account", "%s, tier %s", job->account,
         pb_word(&rota__tier__descriptor, (int)job->tier, tier));
     row("class", "%s, pool %s, priority %u", job->class_, job->pool, job->priority);
@@ -143,8 +152,7 @@ int job_end(const Rota__Job *job)
     char *text = e && *e->text
                      ? x_printf("%s %s: %s", job->job, word, e->text)
                      : x_printf("%s %s%s%s", job->job, word, *job->reason ? ": " : "", job->reason);
-    cli_say(e && *e->name ? e->name : "JOB_FAILED", e ? e->hint : "`rota logs JOB` shows more",
-            text);
+    cli_say(e && *e->name ? e->name : "JOB_FAILED", end_hint(job), text);
     free(text);
     return EXIT_JOB_FAILED;
 }

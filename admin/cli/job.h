@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli.h"
-#include "term.h"
+#include "terminal.h"
 
 #include <stdbool.h>
 

@@ -3,7 +3,7 @@
  * The text is the build's own: escape sequences are taken out unless --raw asks for the bytes. */
 #include "commands.h"
 #include "follow.h"
-#include "term.h"
+#include "terminal.h"
 #include "text.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "cli.h"
 #include "commands.h"
 #include "help.h"
-#include "term.h"
+#include "terminal.h"
 #include "text.h"
 
 #include <langinfo.h>

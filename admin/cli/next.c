@@ -15,7 +15,8 @@ struct next_settings {
 };
 
 static const struct option_row rows[] = {
-    OPTION_STR(struct next_settings, pool, "pool", "NAME", NULL, "of this pool (bundle without)"),
+    OPTION_STR(struct next_settings, pool, "pool", "NAME", NULL,
+               "of this pool; without: of bundle, or of the only pool that has ready jobs"),
 };
 
 static int count_read(const struct cli *cli, uint32_t *ret_count)
@@ -47,6 +48,27 @@ static void next_print(const Rota__NextResult *result)
     table_print(t);
 }
 
+/* The pool that the user means by naming none: the one that has ready jobs when it is alone in
+ * that, else the broker's own choice. The caller frees *ret_pool. */
+static int pool_guess(struct cli *cli, char **ret_pool)
+{
+    Rota__Stats op = ROTA__STATS__INIT;
+    CLI_REQUEST(request, STATS, stats, &op);
+    AUTO_REPLY reply = NULL;
+    int code = cli_call(cli, &request, &reply);
+    if (code)
+        return code;
+    const Rota__PoolStats *found = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < reply->stats->n_pool; i++)
+        if (reply->stats->pool[i]->ready) {
+            found = reply->stats->pool[i];
+            n++;
+        }
+    *ret_pool = x_strdup(n == 1 ? found->pool : "bundle");
+    return 0;
+}
+
 static int next_run(struct cli *cli)
 {
     const struct next_settings *s = cli->settings;
@@ -54,14 +76,22 @@ static int next_run(struct cli *cli)
     int code = count_read(cli, &op.count);
     if (code)
         return code;
-    op.pool = (char *)(s->pool ? s->pool : "");
+    AUTO_FREE char *pool = s->pool ? x_strdup(s->pool) : NULL;
+    if (!pool)
+        code = pool_guess(cli, &pool);
+    if (code)
+        return code;
+    op.pool = pool;
     CLI_REQUEST(request, NEXT, next, &op);
     AUTO_REPLY reply = NULL;
     code = cli_call(cli, &request, &reply);
     if (code)
         return code;
-    if (cli->common->json)
-        return cli_print_message(&reply->next->base);
+    if (cli->common->json) {
+        json_t *document = pb_json(&reply->next->base);
+        json_object_set_new(document, "pool", json_string(pool));
+        return cli_print(document);
+    }
     next_print(reply->next);
     return EXIT_OK;
 }

@@ -2,7 +2,7 @@
  * not be there (O_EXCL): a capability is good for one object, once. */
 #include "object.h"
 
-#include "term.h"
+#include "terminal.h"
 #include "text.h"
 
 #include <base/file.h>

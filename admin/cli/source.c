@@ -6,7 +6,7 @@
 #include "object.h"
 #include "pack.h"
 #include "sign.h"
-#include "term.h"
+#include "terminal.h"
 #include "text.h"
 
 #include <errno.h>

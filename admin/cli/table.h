@@ -5,7 +5,7 @@
  *   table_print(t); */
 #pragma once
 
-#include "term.h"
+#include "terminal.h"
 
 #include <base/auto.h>
 

@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum { WIDE_COLUMNS = 124, LEFT_COLUMNS = 78, LEAST_COLUMNS = 40, LEAST_ROWS = 9 };
-enum { TIER_ROWS = 5, TOTAL_FROM_ROWS = 20, STALE_MS = 3000 };
+enum { TIER_ROWS = 5, TOTAL_FROM_ROWS = 20, GAPS = 3 };
 
 const char *view_id_tail(const char *job)
 {
@@ -101,9 +101,9 @@ static int most(int a, int b)
     return a > b ? a : b;
 }
 
-/* Rows of each section, its rule included; 0: not shown. */
+/* Rows of each section, its rule included, 0: not shown; and of the gap before each. */
 struct share {
-    int tiers, pools, next, workers;
+    int tiers, pools, next, workers, gap;
 };
 
 static struct share rows_share(const struct model *m, int rows, bool has_workers)
@@ -111,16 +111,19 @@ static struct share rows_share(const struct model *m, int rows, bool has_workers
     struct share s = {.tiers = least(rows, TIER_ROWS + (rows + 2 >= TOTAL_FROM_ROWS))};
     int left = rows - s.tiers, pools = (int)m->stats->n_pool;
     int next = m->next ? (int)m->next->n_job : 0;
-    int want = has_workers ? 1 + most(1, view_workers_lines(m)) : 0;
     if (left >= 6)
         s.pools = 1 + most(1, least(pools, left / 6));
     left -= s.pools;
     if (left >= 5)
         s.next = 1 + most(1, least(next, has_workers ? left / 3 : left - 1));
     left -= s.next;
-    s.workers = least(left, want);
+    if (has_workers)
+        s.workers = least(left, 1 + most(1, view_workers_lines(m)));
+    left -= s.workers;
+    s.gap = left >= GAPS;
+    left -= s.gap * GAPS;
     if (s.next && next >= s.next) /* rows that no worker needs show more of what comes next */
-        s.next += least(left - s.workers, next - s.next + 1);
+        s.next += least(left, next - s.next + 1);
     return s;
 }
 
@@ -129,11 +132,11 @@ static void sections_draw(const struct model *m, struct area a, bool has_workers
     struct share s = rows_share(m, a.h, has_workers);
     int y = 0;
     view_tiers(m, area_part(a, 0, y, a.w, s.tiers));
-    y += s.tiers;
+    y += s.tiers + s.gap;
     view_pools(m, area_part(a, 0, y, a.w, s.pools));
-    y += s.pools;
+    y += s.pools + s.gap;
     view_next(m, area_part(a, 0, y, a.w, s.next));
-    y += s.next;
+    y += s.next + s.gap;
     if (has_workers)
         view_workers(m, area_part(a, 0, y, a.w, a.h - y));
 }
@@ -145,7 +148,7 @@ static void main_draw(const struct model *m, struct area a)
         return;
     }
     bool is_wide = a.w >= WIDE_COLUMNS;
-    int left = is_wide ? most(LEFT_COLUMNS, a.w * 11 / 20) : a.w;
+    int left = is_wide ? most(LEFT_COLUMNS, a.w / 2) : a.w;
     sections_draw(m, area_part(a, 0, 0, left, a.h), !is_wide);
     if (is_wide)
         view_workers(m, area_part(a, left, 0, a.w - left, a.h));

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum { WAITED_COLUMNS = 14, FULL_ID_COLUMNS = 30, NUMBER_COLUMNS = 4 };
+enum { WAITED_COLUMNS = 15, FULL_ID_COLUMNS = 30, NUMBER_COLUMNS = 4 };
 
 static void job_draw(struct area a, int y, int number, const Rota__NextJob *job)
 {

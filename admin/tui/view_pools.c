@@ -25,12 +25,12 @@ static void heat_draw(const struct model *m, struct area a, int x, int y,
                       const Rota__PoolStats *pool)
 {
     char left[TEXT_SHORT_LEN + 1];
-    bool is_on = pool->heat_slots && pool->heat_until_ms > m->now_ms;
-    if (is_on)
-        putf(a, x, y, a.w - x - 1, PAINT_WARN, "heat %u, %s left", pool->heat_slots,
-             text_duration(pool->heat_until_ms - m->now_ms, left));
+    int room = a.w - x - 1;
+    if (pool->heat_slots && pool->heat_until_ms > m->now_ms)
+        putf(a, x, y, room, PAINT_WARN, "heat %u, %s%s", pool->heat_slots,
+             text_duration(pool->heat_until_ms - m->now_ms, left), room < 22 ? "" : " left");
     else
-        put(a, x, y, a.w - x - 1, PAINT_DIM, "heat off");
+        put(a, x, y, room, PAINT_DIM, "heat off");
 }
 
 static int number_draw(struct area a, int x, int y, uint64_t n, const char *word)

@@ -43,8 +43,8 @@ static const struct column {
     bool is_time; /* a duration; the total is the greatest, not the sum */
     uint64_t (*get)(const Rota__TierStats *t);
 } columns[] = {
-    {"READY", 10, false, get_ready},  {"DELAYED", 9, false, get_delayed},
-    {"HELD", 8, false, get_held},     {"LEASED", 9, false, get_leased},
+    {"READY", 9, false, get_ready},   {"DELAYED", 9, false, get_delayed},
+    {"HELD", 7, false, get_held},     {"LEASED", 8, false, get_leased},
     {"OLDEST", 9, true, get_oldest},  {"ACCOUNTS", 10, false, get_accounts},
     {"AT CAP", 8, false, get_at_cap},
 };

@@ -5,7 +5,14 @@
 
 #include <stdio.h>
 
-enum { PHASE_COLUMNS = 9, TIME_COLUMNS = 8, PERCENT_COLUMNS = 5, LOST_MS = 10000 };
+enum {
+    PHASE_COLUMNS = 9,
+    TIME_COLUMNS = 8,
+    PERCENT_COLUMNS = 5,
+    ID_FROM_COLUMNS = 110,
+    JOB_COLUMNS = 30
+};
+enum { NAME_LEAST = 12, NOW_MS = 5000, SILENT_MS = 20000 };
 
 int view_workers_lines(const struct model *m)
 {
@@ -15,17 +22,23 @@ int view_workers_lines(const struct model *m)
     return n < 10000 ? (int)n : 10000;
 }
 
+/* A worker speaks every few seconds: below that, a number would only flicker. */
+static const char *seen_text(uint64_t seen_ms, char text[TEXT_SHORT_LEN + 1])
+{
+    return seen_ms < NOW_MS ? "now" : text_duration(seen_ms, text);
+}
+
 static void worker_draw(struct area a, int y, const Rota__WorkerStats *w)
 {
     char seen[TEXT_SHORT_LEN + 1], text[96];
-    bool is_silent = w->seen_ms > LOST_MS;
+    bool is_silent = w->seen_ms > SILENT_MS;
     snprintf(text, sizeof text, "%s%zu of %u slots   seen %s", w->draining ? "draining   " : "",
-             w->n_job, w->slots, text_duration(w->seen_ms, seen));
-    int room = a.w - 3 - text_columns(text);
-    int used = put(a, 1, y, room > 8 ? room : a.w / 2, PAINT_HEAD, w->worker);
+             w->n_job, w->slots, seen_text(w->seen_ms, seen));
+    int room = a.w - 4 - text_columns(text);
+    int used = put(a, 1, y, room > NAME_LEAST ? room : NAME_LEAST, PAINT_HEAD, w->worker);
     if (room - used > 4)
-        putf(a, 1 + used, y, room - used, PAINT_DIM, "  %s", w->pool);
-    put_right(a, a.w / 2, y, a.w - a.w / 2 - 1, is_silent ? PAINT_BAD : PAINT_DIM, text);
+        used += putf(a, 1 + used, y, room - used, PAINT_DIM, "  %s", w->pool);
+    put_right(a, 3 + used, y, a.w - 4 - used, is_silent ? PAINT_BAD : PAINT_DIM, text);
 }
 
 static void subject_draw(struct area a, int x, int y, int room, const Rota__WorkerJob *job)
@@ -40,12 +53,15 @@ static void job_draw(struct area a, int y, const Rota__WorkerJob *job)
 {
     char took[TEXT_SHORT_LEN + 1];
     unsigned tier = (unsigned)job->tier & 3;
-    int rest = a.w - 1 - 3 - 4 - PHASE_COLUMNS - 1 - PERCENT_COLUMNS - TIME_COLUMNS;
+    int id = a.w >= ID_FROM_COLUMNS ? JOB_COLUMNS + 2 : 0;
+    int rest = a.w - 1 - 3 - 4 - id - PHASE_COLUMNS - 1 - PERCENT_COLUMNS - TIME_COLUMNS;
     int subject = rest * 9 / 20, bar = rest - subject - 2, x = 3;
     putf(a, x, y, 2, PAINT_P0 + tier, "P%u", tier);
     x += 3;
     subject_draw(a, x, y, subject, job);
     x += subject + 1;
+    put(a, x, y, id ? JOB_COLUMNS : 0, PAINT_DIM, job->job);
+    x += id;
     put(a, x, y, PHASE_COLUMNS, *job->phase ? PAINT_PLAIN : PAINT_DIM,
         *job->phase ? job->phase : "starting");
     x += PHASE_COLUMNS + 1;

@@ -13,8 +13,7 @@
 
 static const struct option_row serve_rows[] = {
     S(STR, data, "data", "DIR", NULL, "folder of the environment, made by rotad init"),
-    S(LIST, listen, "listen", "URL",
-      "ipc:///PATH, tcp://ADDR:PORT or tls+tcp://ADDR:PORT"),
+    S(LIST, listen, "listen", "URL", "ipc:///PATH, tcp://ADDR:PORT or tls+tcp://ADDR:PORT"),
     S(STR, config, "config", "FILE", NULL, "settings from a file; flags and environment win"),
     S(U64, ready_fd, "ready-fd", "N", READY_FD_NONE, 0, 1 << 20,
       "write a line \"ready\" to this descriptor once every listener answers; 0: none"),

@@ -71,12 +71,22 @@ static struct peer peer_describe(nng_pipe pipe)
     return peer;
 }
 
+/* The list of listeners is complete before the first pipe comes. */
+static void listener_credit(struct endpoint *e, nng_pipe pipe)
+{
+    int number = nng_listener_id(nng_pipe_listener(pipe));
+    for (struct listener *l = e->listeners; l; l = l->next)
+        if (atomic_load(&l->number) == number)
+            atomic_fetch_add(&l->came_n, 1);
+}
+
 /* Before nng reads a byte of the new pipe. */
 static void pipe_came(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
     (void)event;
     struct endpoint *e = arg;
     struct peer peer = peer_describe(pipe);
+    listener_credit(e, pipe);
     uint32_t evicted = 0;
     if (pipe_table_add(e->pipes, &peer, clock_boot_ms(), &evicted) < 0) {
         nng_pipe_close(pipe);
@@ -97,16 +107,16 @@ static void pipe_went(nng_pipe pipe, nng_pipe_ev event, void *arg)
 
 static void received(void *arg)
 {
-    struct receiver *r = arg;
-    int rv = nng_aio_result(r->aio);
-    if (rv == NNG_ECLOSED || rv == NNG_ECANCELED || atomic_load(&r->endpoint->is_closing)) {
+    struct endpoint *e = arg;
+    int rv = nng_aio_result(e->receive_aio);
+    if (rv == NNG_ECLOSED || rv == NNG_ECANCELED || atomic_load(&e->is_closing)) {
         if (rv == 0)
-            nng_msg_free(nng_aio_get_msg(r->aio));
+            nng_msg_free(nng_aio_get_msg(e->receive_aio));
         return;
     }
     if (rv == 0)
-        message_receive(r->endpoint, nng_aio_get_msg(r->aio));
-    nng_recv_aio(r->endpoint->socket, r->aio);
+        message_receive(e, nng_aio_get_msg(e->receive_aio));
+    nng_recv_aio(e->socket, e->receive_aio);
 }
 
 static int socket_prepare(struct endpoint *e)
@@ -125,15 +135,12 @@ static int socket_prepare(struct endpoint *e)
     return rv == 0 ? 0 : err_raise(nng_fault(rv));
 }
 
-static int receivers_prepare(struct endpoint *e)
+/* One receive at a time is as fast as eight (measured), and keeps a pipe's requests in their order:
+ * of two polls of one worker the later replaces the earlier. */
+static int receiver_prepare(struct endpoint *e)
 {
-    for (int i = 0; i < RECEIVERS; i++) {
-        e->receivers[i].endpoint = e;
-        int rv = nng_aio_alloc(&e->receivers[i].aio, received, &e->receivers[i]);
-        if (rv != 0)
-            return err_raise(nng_fault(rv));
-    }
-    return 0;
+    int rv = nng_aio_alloc(&e->receive_aio, received, e);
+    return rv == 0 ? 0 : err_raise(nng_fault(rv));
 }
 
 int endpoint_new(const struct endpoint_config *config, struct endpoint **ret_endpoint)
@@ -152,7 +159,7 @@ int endpoint_new(const struct endpoint_config *config, struct endpoint **ret_end
     if (r == 0)
         r = sender_new(e->socket, &e->sender);
     if (r == 0)
-        r = receivers_prepare(e);
+        r = receiver_prepare(e);
     if (r < 0)
         return err_pass(r);
     *ret_endpoint = TAKE(e);
@@ -166,14 +173,12 @@ struct endpoint *endpoint_free(struct endpoint *e)
     if (e->is_started)
         warden_stop(e);
     atomic_store(&e->is_closing, true);
-    for (int i = 0; i < RECEIVERS; i++)
-        if (e->receivers[i].aio)
-            nng_aio_stop(e->receivers[i].aio);
+    if (e->receive_aio)
+        nng_aio_stop(e->receive_aio);
     if (e->socket.id != 0)
         nng_close(e->socket);
-    for (int i = 0; i < RECEIVERS; i++)
-        if (e->receivers[i].aio)
-            nng_aio_free(e->receivers[i].aio);
+    if (e->receive_aio)
+        nng_aio_free(e->receive_aio);
     sender_free(e->sender);
     pipe_table_free(e->pipes);
     while (e->listeners) {
@@ -206,10 +211,9 @@ int endpoint_listen(struct endpoint *e, const char *url)
 int endpoint_start(struct endpoint *e)
 {
     assert(!e->is_started);
-    for (int i = 0; i < RECEIVERS; i++)
-        nng_recv_aio(e->socket, e->receivers[i].aio);
+    nng_recv_aio(e->socket, e->receive_aio);
     for (struct listener *l = e->listeners; l; l = l->next)
-        if (!listener_probe(e, l, START_PROBE_MS))
+        if (listener_probe(e, l, START_PROBE_MS) != LISTENER_ALIVE)
             return err_raise(-ETIMEDOUT);
     int r = warden_start(e);
     if (r < 0)

@@ -10,22 +10,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { RECEIVERS = 2 };
-
-/* One receive that is always under way. */
-struct receiver {
-    struct endpoint *endpoint;
-    nng_aio *aio;
-};
-
 struct endpoint {
     struct endpoint_config config;
     nng_socket socket;
     struct pipe_table *pipes;
     struct sender *sender;
     struct listener
-        *listeners; /* changed before start only; their insides by the warden's thread */
-    struct receiver receivers[RECEIVERS];
+        *listeners;       /* changed before start only; their insides by the warden's thread */
+    nng_aio *receive_aio; /* one, so that a pipe's requests keep their order */
     _Atomic bool is_closing;
     _Atomic uint64_t probe_id; /* request id of the probe under way; 0: none */
     _Atomic uint32_t relistens;
@@ -52,5 +44,11 @@ void answer_probe(struct endpoint *e, const struct reply_to *to);
 MUST_USE int warden_start(struct endpoint *e);
 void warden_stop(struct endpoint *e);
 
-/* warden.c: true when the listener answered a ping within `timeout_ms`. */
-bool listener_probe(struct endpoint *e, struct listener *l, uint32_t timeout_ms);
+enum listener_outcome {
+    LISTENER_ALIVE = 0,
+    LISTENER_SLOW, /* let a pipe through, but the answer did not come in time */
+    LISTENER_DEAD, /* let nothing through */
+};
+
+/* warden.c: pings one listener. */
+MUST_USE int listener_probe(struct endpoint *e, struct listener *l, uint32_t timeout_ms);

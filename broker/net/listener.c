@@ -206,6 +206,7 @@ static int listener_make(struct listener *l, nng_socket socket)
         rv = nng_listener_set_int(l->id, NNG_OPT_IPC_PERMISSIONS, IPC_MODE);
     if (rv == 0 && l->transport == TRANSPORT_TLS)
         rv = nng_listener_set_ptr(l->id, NNG_OPT_TLS_CONFIG, l->tls);
+    atomic_store(&l->number, nng_listener_id(l->id));
     return rv == 0 ? 0 : err_raise(nng_fault(rv));
 }
 

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <nng/nng.h>
 #include <nng/supplemental/tls/tls.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -26,7 +27,9 @@ struct listener {
     } address; /* what is bound */
     socklen_t address_n;
     nng_tls_config *tls;
-    nng_listener id; /* 0: none at present */
+    nng_listener id;         /* 0: none at present */
+    _Atomic int number;      /* of `id`, for callbacks */
+    _Atomic uint32_t came_n; /* pipes that came through it; a dead listener lets none through */
 };
 
 size_t listener_bytes_max(const struct listener *l);

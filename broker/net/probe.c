@@ -176,3 +176,13 @@ int probe_hello(const struct sockaddr *address, socklen_t address_n, uint32_t ti
         close(c.fd);
     return r < 0 ? err_pass(r) : r;
 }
+
+int probe_connect(const struct sockaddr *address, socklen_t address_n, uint32_t timeout_ms,
+                  int stop_fd)
+{
+    struct call c = {.stop_fd = stop_fd, .deadline_ms = clock_boot_ms() + timeout_ms};
+    int r = open_call(&c, address, address_n);
+    if (c.fd >= 0)
+        close(c.fd);
+    return r < 0 ? err_pass(r) : r;
+}

@@ -17,8 +17,11 @@ enum probe_outcome {
 MUST_USE int probe_ping(const struct sockaddr *address, socklen_t address_n, uint64_t request_id,
                         uint32_t timeout_ms, int stop_fd);
 
-/* 0: somebody accepts and greets. All that can be asked of TLS without a certificate is
- * PROBE_REFUSED or not. Never just connects and closes: that is what kills a listener of nng 1.5.2.
- */
+/* 0: somebody accepts and greets. Never just connects and closes: that is what kills a listener of
+ * nng 1.5.2. */
 MUST_USE int probe_hello(const struct sockaddr *address, socklen_t address_n, uint32_t timeout_ms,
                          int stop_fd);
+
+/* 0: somebody accepts. All that can be asked of TLS without a certificate. */
+MUST_USE int probe_connect(const struct sockaddr *address, socklen_t address_n, uint32_t timeout_ms,
+                           int stop_fd);

@@ -23,8 +23,6 @@
 enum {
     ROOM_LOOK_MS = 100,
     READERS_CHECK_MS = 10000,
-    AHEAD_BYTES = 8 << 20, /* kept zeroed beyond the last page */
-    AHEAD_STEP_BYTES = 1 << 20,
 };
 
 /* ---- measuring ---- */
@@ -129,7 +127,7 @@ static int room_look(struct store *s)
     if (r)
         return r;
     room.used_bytes = end;
-    room.disk_bytes += file > end ? file - end : 0; /* zeroed ahead: ours already */
+    room.disk_bytes += file > end ? file - end : 0; /* blocks of the file that hold no page yet */
     if (room_is_enough(s, room))
         return 0;
     r = pages_free(s, &unused);
@@ -155,23 +153,6 @@ int store_has_room(struct store *s)
 
 /* ---- chores ---- */
 
-/* A failure is no fault here: a full disk is has_room's to tell, and a commit without zeros is
- * slower, not wrong. */
-static void zeros_ahead(struct store *s)
-{
-    static const uint8_t zeros[AHEAD_STEP_BYTES];
-    uint64_t end = 0;
-    mdb_filehandle_t fd;
-    struct stat st;
-    if (pages_end(s, &end) || LMDB(mdb_env_get_fd(s->env, &fd)) || fstat(fd, &st) < 0)
-        return;
-    uint64_t file = (uint64_t)st.st_size;
-    if (file >= end + AHEAD_BYTES || file + AHEAD_STEP_BYTES > s->map_bytes)
-        return;
-    ssize_t n = pwrite(fd, zeros, sizeof zeros, st.st_size);
-    (void)n;
-}
-
 static void readers_check(struct store *s, uint64_t now_ms)
 {
     if (s->readers_checked_ms && now_ms - s->readers_checked_ms < READERS_CHECK_MS)
@@ -188,5 +169,4 @@ void store_tend(struct store *s, uint64_t now_ms)
     if (s->is_dead)
         return;
     readers_check(s, now_ms);
-    zeros_ahead(s);
 }

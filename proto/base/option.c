@@ -159,7 +159,8 @@ static const struct option_row *row_find(const struct option_spec *spec, const c
 /* libconfuse's callbacks carry no argument of ours. */
 static struct parse *file_parse;
 
-static void file_complain(cfg_t *cfg, const char *format, va_list ap)
+__attribute__((format(printf, 2, 0))) static void file_complain(cfg_t *cfg, const char *format,
+                                                                va_list ap)
 {
     char message[MESSAGE_MAX];
     vsnprintf(message, sizeof message, format, ap);

@@ -106,6 +106,8 @@ void undo_call(struct undo *u, void (*back)(void *, void *), void *arg, void *ob
 
 void undo_keep(struct undo *u)
 {
+    if (!u)
+        return;
     for (size_t i = 0; i < u->count; i++)
         if (u->entries[i].kind == DIES)
             u->entries[i].fn.destroy(u->entries[i].p);
@@ -114,7 +116,7 @@ void undo_keep(struct undo *u)
 
 void undo_unwind(struct undo *u)
 {
-    while (u->count) {
+    while (u && u->count) {
         struct entry e = u->entries[--u->count];
         switch (e.kind) {
         case SAVED:
@@ -132,10 +134,10 @@ void undo_unwind(struct undo *u)
             break; /* it lives on */
         }
     }
-    assert(u->used == 0);
+    assert(!u || u->used == 0);
 }
 
 size_t undo_entries(const struct undo *u)
 {
-    return u->count;
+    return u ? u->count : 0;
 }

@@ -4,7 +4,8 @@
  *   layout tables    pages and microseconds that each table adds to a commit of 64 jobs
  *   layout compare   publishes and cycles a second: everything at once, layout L with a
  *                    fold sorted in slices of 128 and in batches of 32,768, layout F
- *   layout ahead     does writing zeros ahead of the file's end pay?
+ *   layout ahead     does writing zeros ahead of the file's end pay? (--jobs: also in small
+ * commits)
  *
  * All worlds of one comparison take turns in small rounds on one disk, so that whatever else the
  * machine does hits them alike; the figure is the median of the rounds, and only ratios within one
@@ -19,9 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JOBS = 64, BATCH = 32768, ROUNDS_MAX = 31, WORLDS_MAX = PART_COUNT + 1 };
+enum { BATCH = 32768, ROUNDS_MAX = 31, WORLDS_MAX = PART_COUNT + 1 };
 
-static unsigned rounds = 9, commits = 40, history = 200000;
+static unsigned rounds = 9, commits = 40, history = 200000, jobs = 64;
 static const char *folder = "/var/tmp";
 
 typedef int turn_fn(struct world *w, unsigned n);
@@ -62,7 +63,7 @@ static int round_run(struct world *w, turn_fn *turn, unsigned round, struct samp
 {
     uint64_t bytes = written_bytes(), ns = clock_boot_ns();
     for (unsigned i = 0; i < commits; i++) {
-        int r = turn(w, JOBS);
+        int r = turn(w, jobs);
         if (r)
             return r;
     }
@@ -167,7 +168,7 @@ static void compare_print(const char *what, const struct layout *layouts, unsign
 {
     printf("  %-26s", what);
     for (unsigned i = 0; i < n; i++)
-        printf("  %s %6.1fk/s %5.0f pages", layouts[i].name, JOBS * 1e3 / median_us(&samples[i]),
+        printf("  %s %6.1fk/s %5.0f pages", layouts[i].name, jobs * 1e3 / median_us(&samples[i]),
                samples[i].pages);
     printf("  last/one before %.2f\n", median_us(&samples[n - 2]) / median_us(&samples[n - 1]));
     fflush(stdout);
@@ -245,6 +246,7 @@ static const struct {
     unsigned *value, most;
 } numbers[] = {{"--rounds", &rounds, ROUNDS_MAX},
                {"--commits", &commits, 10000},
+               {"--jobs", &jobs, 2000},
                {"--history", &history, 10000000}};
 
 static bool option_take(const char *name, const char *text)
@@ -279,6 +281,6 @@ int main(int argc, char **argv)
         return EXIT_IO;
     }
     fprintf(stderr, "usage: layout tables|compare|ahead [--dir DIR] [--rounds N] [--commits N] "
-                    "[--history JOBS]\n");
+                    "[--history N] [--jobs N]\n");
     return EXIT_USAGE;
 }

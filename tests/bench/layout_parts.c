@@ -113,17 +113,19 @@ static int write_of_finished(struct world *w, struct txn *txn, const struct entr
     return row_put(txn, &job_of_row_type, key_of_finished(&k, w->turn, e->id), &no_mark);
 }
 
-/* The account goes to the end of its ring. */
+/* The account goes to the end of its ring. The new row first: a table that loses its last row gives
+ * its root page back, and a lone account would cost a page with every move. */
 static int write_ring(struct world *w, struct txn *txn, const struct entry *e)
 {
     struct key_buf k;
     uint64_t *turn = &w->ring_turn[e->account];
-    int r = *turn ? txn_del(txn, TABLE_RING, key_ring(&k, POOL, 1, *turn)) : 0;
-    if (r)
-        return r;
+    uint64_t before = *turn;
     *turn = ++w->ring_next;
     struct ring_row row = {.account = e->account};
-    return row_put(txn, &ring_row_type, key_ring(&k, POOL, 1, *turn), &row);
+    int r = row_put(txn, &ring_row_type, key_ring(&k, POOL, 1, *turn), &row);
+    if (r || !before)
+        return r;
+    return txn_del(txn, TABLE_RING, key_ring(&k, POOL, 1, before));
 }
 
 static int write_state(struct world *w, struct txn *txn, const struct entry *e)

@@ -36,10 +36,10 @@ void kit_object(const struct kit *k, Rota__ObjectKind kind, char path[KIT_PATH_M
     snprintf(path, KIT_PATH_MAX, "%.400s/incoming/%d", k->folder, (int)kind);
 }
 
-static char *printed(const char *format, const char *value)
+static char *joined(const char *head, const char *rest)
 {
     char *text = NULL;
-    assert(asprintf(&text, format, value) > 0);
+    assert(asprintf(&text, "%s%s", head, rest) > 0);
     return text;
 }
 
@@ -57,7 +57,7 @@ static void answer_download(Rota__Reply *reply)
     const char *url = broker.order->source_url;
     reply->result_case = ROTA__REPLY__RESULT_SIGN_DOWNLOAD;
     reply->sign_download =
-        sign_result(url ? printed("%s", url) : printed("file://%s", broker.order->archive));
+        sign_result(url ? joined("", url) : joined("file://", broker.order->archive));
 }
 
 static void answer_upload(const Rota__SignUpload *ask, Rota__Reply *reply)
@@ -67,7 +67,7 @@ static void answer_upload(const Rota__SignUpload *ask, Rota__Reply *reply)
     kit_object(broker.kit, ask->kind, path);
     unlink(path); /* of an earlier run */
     reply->result_case = ROTA__REPLY__RESULT_SIGN_UPLOAD;
-    reply->sign_upload = sign_result(printed("file://%s", path));
+    reply->sign_upload = sign_result(joined("file://", path));
 }
 
 static void answer_attest(const Rota__Attest *ask, Rota__Reply *reply)
@@ -89,8 +89,8 @@ static void answer_attest(const Rota__Attest *ask, Rota__Reply *reply)
     assert(a && result);
     rota__attestation__init(a);
     rota__attest_result__init(result);
-    a->statement = printed("%s", text);
-    a->key_id = printed("%s", s.key_id);
+    a->statement = joined("", text);
+    a->key_id = joined("", s.key_id);
     a->signature.data = malloc(SIGN_BYTES);
     a->signature.len = SIGN_BYTES;
     assert(a->signature.data);

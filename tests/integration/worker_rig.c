@@ -295,7 +295,8 @@ void job_log(struct rig *r, const char *job, char *text, size_t size)
         Rota__Reply *reply = rig_call(r, &request);
         const Rota__LogReadResult *got = reply->log_read;
         size_t take = got->data.len < size - 1 - n ? got->data.len : size - 1 - n;
-        memcpy(text + n, got->data.data, take);
+        if (take > 0)
+            memcpy(text + n, got->data.data, take);
         n += take;
         goes_on = take > 0;
         read.offset = got->next;

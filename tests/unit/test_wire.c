@@ -407,6 +407,8 @@ static void test_broken_framing_is_malformed(void **state)
     } cases[] = {
         {"\x00", 1},                                              /* field 0 */
         {"\x08", 1},                                              /* a tag, no value */
+        {"\x9a\x01\x80\x80\x80\x80\x80\x80\x80\x80\x80\x68", 12}, /* a length too long */
+        {"\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02", 11},     /* 65 bits */
         {"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12}, /* a number too long */
         {"\x12\x05"
          "abc",

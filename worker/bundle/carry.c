@@ -73,12 +73,13 @@ int carry_get(const char *url, int *ret_fd)
     return 0;
 }
 
+/* Exactly `size` bytes: what was hashed, even when the file has grown since, as a log does. */
 static int copy_all(int from, int to, uint64_t size)
 {
     char buf[COPY_BYTES];
-    uint64_t done = 0;
-    while (done < size) {
-        ssize_t n = pread(from, buf, sizeof buf, (off_t)done);
+    for (uint64_t done = 0; done < size;) {
+        uint64_t left = size - done;
+        ssize_t n = pread(from, buf, left < sizeof buf ? left : sizeof buf, (off_t)done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -88,7 +89,7 @@ static int copy_all(int from, int to, uint64_t size)
             return r;
         done += (uint64_t)n;
     }
-    return done == size && fsync(to) == 0 ? 0 : -errno;
+    return fsync(to) == 0 ? 0 : -errno;
 }
 
 int carry_put(const char *url, int fd, uint64_t size, int *ret_errno)

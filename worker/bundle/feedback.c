@@ -56,10 +56,20 @@ static void on_done(struct feedback *r, json_t *line)
     r->bytes = bytes > 0 ? (uint64_t)bytes : 0;
 }
 
+/* What the programs in a sandbox may say of the app. None of these is tried again. */
+static const enum error_code believed[] = {
+    E_ARCHIVE_INVALID,  E_ARCHIVE_UNSAFE,   E_ARCHIVE_TOO_LARGE, E_PACKAGE_JSON_INVALID,
+    E_LOCKFILE_MISSING, E_LOCKFILE_INVALID, E_LOCKFILE_SOURCE,   E_LOCKFILE_INTEGRITY,
+    E_INSTALL_FAILED,   E_ENTRY_MISSING,    E_METRO_CONFIG,      E_BUNDLE_SYNTAX,
+    E_BUNDLE_RESOLVE,   E_BUNDLE_FAILED,    E_HERMES_MISSING,    E_WORKSPACE_FULL,
+};
+
 static bool is_believed(enum error_code code)
 {
-    return code != E_OK && !error_row(code)->retryable &&
-           (error_row(code)->class == ERROR_USER || error_row(code)->class == ERROR_LIMIT);
+    for (size_t i = 0; i < ARRAY_LEN(believed); i++)
+        if (believed[i] == code)
+            return true;
+    return false;
 }
 
 static void on_error(struct feedback *r, json_t *line)

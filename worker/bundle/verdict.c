@@ -62,7 +62,7 @@ static const char *last_lines(const char *tail, unsigned lines)
 {
     const char *p = tail + strlen(tail);
     for (; p > tail; p--)
-        if (p[-1] == '\n' && p[0] && lines-- == 0)
+        if (p[-1] == '\n' && p[0] && --lines == 0)
             break;
     return p;
 }

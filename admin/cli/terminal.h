@@ -1,4 +1,4 @@
-/* term.h: what standard output can do: colours, a line that is written over, its width.
+/* terminal.h: what standard output can do: colours, a line that is written over, its width.
  *
  * Sequences come from terminfo; a pipe, TERM=dumb or NO_COLOR get plain text. Main thread. */
 #pragma once

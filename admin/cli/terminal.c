@@ -1,6 +1,6 @@
-/* term.c: the few strings that are needed are looked up once. The guard runs in a signal handler,
- * so it uses nothing but write(2), unlink(2) and _exit(2). */
-#include "term.h"
+/* terminal.c: the few strings that are needed are looked up once. The guard runs in a signal
+ * handler, so it uses nothing but write(2), unlink(2) and _exit(2). */
+#include "terminal.h"
 
 #include "text.h"
 

@@ -1,0 +1,3 @@
+module.exports = {
+  presets: ['module:a-preset-that-nobody-installed'],
+};

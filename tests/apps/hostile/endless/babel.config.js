@@ -1,0 +1,2 @@
+// Never comes back: only the job's timeout ends this.
+for (;;) {}
