@@ -1,6 +1,6 @@
-/* board.h: what the queue thread lets everybody read of its memory: live leases with their progress,
- * connected workers, pools. Written by the engine right after a commit; read by any thread. Values are
- * copied out, never shared.                                                                          */
+/* board.h: what the queue thread lets everybody read of its memory: live leases with their
+ * progress, connected workers, pools. Written by the engine right after a commit; read by any
+ * thread. Values are copied out, never shared. */
 #pragma once
 
 #include <base/auto.h>
@@ -54,7 +54,8 @@ struct board_pool {
     uint32_t waiting_workers; /* parked lease polls */
 };
 
-/* Per tier: accounts with waiting jobs, and of them those at their cap. Kept by the engine as it goes. */
+/* Per tier: accounts with waiting jobs, and of them those at their cap. Kept by the engine as it
+ * goes. */
 struct board_tier {
     uint64_t ready, delayed, held, leased, accounts, at_cap;
 };
@@ -62,9 +63,9 @@ struct board_tier {
 struct board_totals {
     struct board_tier tier[4];
     uint64_t turns;
-    uint64_t last_seq;   /* of the event log */
-    uint64_t broker_ms;  /* broker time of the last turn */
-    uint64_t boot_ms;    /* boot time of the last turn: lets readers know the broker time of now */
+    uint64_t last_seq;  /* of the event log */
+    uint64_t broker_ms; /* broker time of the last turn */
+    uint64_t boot_ms;   /* boot time of the last turn: lets readers know the broker time of now */
 };
 
 struct board;

@@ -1,6 +1,6 @@
-/* query.h: answers of the read lane, from one snapshot and the board. Reader threads; nothing here waits
- * for the writer. Each fills `reply` out of `arena`; an E_ code is the refusal, with `text` (arena) when
- * there is more to say than the catalogue.                                                          */
+/* query.h: answers of the read lane, from one snapshot and the board. Reader threads; nothing here
+ * waits for the writer. Each fills `reply` out of `arena`; an E_ code is the refusal, with `text`
+ * (arena) when there is more to say than the catalogue. */
 #pragma once
 
 #include "engine/auth.h"
@@ -19,16 +19,16 @@ struct query {
     uint64_t wall_ms, boot_ms; /* now */
     uint64_t started_boot_ms;  /* when the broker began to serve */
     const char *environment;
-    const char *text;   /* out: what happened, else NULL */
-    bool is_short;      /* out: the arena could not hold the answer */
+    const char *text; /* out: what happened, else NULL */
+    bool is_short;    /* out: the arena could not hold the answer */
 };
 
-/* status, list, stats, next, worker_list, account_list, app_list, key_list, ping; and watch without its
- * waiting (watch.c of edge parks).                                                                   */
+/* status, list, stats, next, worker_list, account_list, app_list, key_list, ping; and watch without
+ * its waiting (watch.c of edge parks). */
 enum error_code query_answer(struct query *q);
 
-/* Has a watch something to say, or may it be parked until something changes? After query_answer() of a
- * watch. *ret_from is where the event log must be read on.                                          */
+/* Has a watch something to say, or may it be parked until something changes? After query_answer()
+ * of a watch. *ret_from is where the event log must be read on. */
 bool query_watch_is_news(const struct query *q, uint64_t *ret_from);
 
 /* One job as anybody may see it; also for watch. E_JOB_UNKNOWN when absent or not the caller's. */

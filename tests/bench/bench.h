@@ -110,9 +110,11 @@ void lease_fill(struct lease_text *text, unsigned index, uint32_t wait_ms, Rota_
 
 struct counts {
     uint64_t turns, flushes, live;
+    uint64_t broker_cpu_ns, own_cpu_ns; /* the broker's only when it is ours */
 };
 MUST_USE int counts_read(struct bench *b, struct counts *ret_counts);
-/* turns, jobs a turn, flushes and flushes a turn between the two. */
+/* Between the two: turns, jobs a turn, flushes, flushes a turn, and processor time a job of both
+ * sides, which says what a machine with other disks would do. */
 void counts_figure(struct bench *b, const struct counts *before, const struct counts *after,
                    uint64_t jobs);
 /* What every scenario with a load says: speed, refusals. */

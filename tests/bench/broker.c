@@ -17,6 +17,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum { READY_FD = 3, READY_MS_MAX = 60000, STOP_MS_MAX = 10000, LOG_BYTES_MAX = 1 << 20 };
 
@@ -213,4 +214,13 @@ uint64_t broker_anon_kib(const struct broker *b)
     if (file)
         fclose(file);
     return kib;
+}
+
+uint64_t broker_cpu_ns(const struct broker *b)
+{
+    clockid_t clock;
+    struct timespec t;
+    if (!b->pid || clock_getcpuclockid(b->pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
+        return 0;
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }

@@ -38,3 +38,6 @@ void broker_kill(struct broker *b);
 
 /* Anonymous memory of the process, in KiB; 0 when none runs. */
 uint64_t broker_anon_kib(const struct broker *b);
+
+/* Processor time of the process so far; 0 when none runs. */
+uint64_t broker_cpu_ns(const struct broker *b);

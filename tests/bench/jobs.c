@@ -5,7 +5,7 @@
 
 #include <sodium.h>
 #include <stdio.h>
-#include <string.h>
+#include <time.h>
 
 void account_name(uint64_t turn, char name[ACCOUNT_NAME_MAX])
 {
@@ -42,6 +42,13 @@ void lease_fill(struct lease_text *text, unsigned index, uint32_t wait_ms, Rota_
     ret_lease->nonce = (ProtobufCBinaryData){sizeof text->nonce, text->nonce};
 }
 
+static uint64_t own_cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 int counts_read(struct bench *b, struct counts *ret_counts)
 {
     Rota__Stats stats = ROTA__STATS__INIT;
@@ -54,6 +61,8 @@ int counts_read(struct bench *b, struct counts *ret_counts)
         return r;
     ret_counts->turns = reply->stats->turns;
     ret_counts->flushes = disk_flushes(b->broker ? b->broker->dir : ".");
+    ret_counts->broker_cpu_ns = b->broker ? broker_cpu_ns(b->broker) : 0;
+    ret_counts->own_cpu_ns = own_cpu_ns();
     ret_counts->live = 0;
     for (size_t i = 0; i < reply->stats->n_tier; i++) {
         const Rota__TierStats *tier = reply->stats->tier[i];
@@ -75,6 +84,10 @@ void counts_figure(struct bench *b, const struct counts *before, const struct co
     figures_fraction(&b->figures, "jobs_per_turn", ratio(jobs, turns));
     figures_count(&b->figures, "flushes", flushes);
     figures_fraction(&b->figures, "flushes_per_turn", ratio(flushes, turns));
+    figures_fraction(&b->figures, "broker_cpu_us_per_job",
+                     ratio(after->broker_cpu_ns - before->broker_cpu_ns, jobs) / 1000);
+    figures_fraction(&b->figures, "bench_cpu_us_per_job",
+                     ratio(after->own_cpu_ns - before->own_cpu_ns, jobs) / 1000);
 }
 
 void load_figure(struct bench *b, const struct load_result *result)

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <base/auto.h>
 #include <base/exit.h>
+#include <fcntl.h>
 #include <sign.h>
 #include <sodium.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* test_board.c: the board gives whole copies of what was put last, also while it is being written. */
+/* test_board.c: the board gives whole copies of what was put last, also while it is being written.
+ */
 #undef NDEBUG
 #include "engine/board.h"
 
