@@ -5,8 +5,10 @@
  * parked one and is answered in its place. So commands travel in the time of one trip, and a worker
  * that builds quietly costs three messages per lease time.
  *
- * Answers may overtake one another. Commands are taken from each of them; only `lost` is believed
- * when the heartbeat was sent after the lease came, since an older one could not name it. */
+ * Answers may overtake one another. Commands are taken from each of them. Only `lost` is believed
+ * with care: not from a heartbeat that was sent before the lease came, and not while the job is
+ * reported, since the lease of a job whose finish was just taken is gone as well; the finish's own
+ * answer decides. */
 #include "agent_parts.h"
 
 #include <base/clock.h>
@@ -99,8 +101,9 @@ static void stop_all(struct agent *a, char *const *jobs, size_t n, enum build_st
 {
     for (size_t i = 0; i < n; i++) {
         struct slot *s = agent_slot_of(a, jobs[i]);
-        if (!s || (why == BUILD_LOST && seq < s->first_heartbeat) ||
-            build_stop_read(s->host) == why)
+        if (!s || build_stop_read(s->host) == why)
+            continue;
+        if (why == BUILD_LOST && (seq < s->first_heartbeat || s->state == SLOT_ENDING))
             continue;
         log_info(why == BUILD_LOST ? "lease.lost" : "job.cancelled", "job=%s attempt=%u", jobs[i],
                  s->job->attempt);

@@ -23,7 +23,7 @@
 
 /* ---- calls that are repeated until they are answered ---- */
 
-/* Sleeps, but not through a hurried leave. True: nothing more may be said. */
+/* Sleeps, but not through a hurried leave. True: nothing more is to be said. */
 static bool pause_ms(struct slot *s, uint64_t ms)
 {
     struct agent *a = s->agent;
@@ -32,8 +32,9 @@ static bool pause_ms(struct slot *s, uint64_t ms)
     pthread_mutex_lock(&a->lock);
     for (;;) {
         uint64_t now_ms = clock_boot_ms();
-        gives_up = a->give_up_ms > 0 && now_ms >= a->give_up_ms;
-        if (gives_up || now_ms >= until_ms || build_stop_read(s->host) == BUILD_LOST)
+        gives_up = (a->give_up_ms > 0 && now_ms >= a->give_up_ms) ||
+                   build_stop_read(s->host) == BUILD_LOST;
+        if (gives_up || now_ms >= until_ms)
             break;
         uint64_t end_ms = a->give_up_ms > 0 && a->give_up_ms < until_ms ? a->give_up_ms : until_ms;
         struct timespec t;

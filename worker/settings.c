@@ -91,9 +91,7 @@ int settings_read(int argc, char **argv, struct worker_settings *ret_settings, b
 
 static const struct runner *const runners[] = {
     &runner_exec,
-#ifdef ROTA_RUNNER_BUNDLE
     &runner_bundle,
-#endif
 };
 
 static int runner_choose(struct worker_settings *s)

@@ -82,7 +82,7 @@ enum error_code ask_log_read(struct ask *a)
     Rota__Job *job;
     uint64_t version;
     struct artifact_id id;
-    struct spool_piece piece;
+    struct spool_piece piece = {0};
     struct job_id job_id;
     enum error_code e = query_job(&a->q, read->job, &job, &version);
     if (e)

@@ -24,8 +24,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* Room that publishes leave for finishes and cancels. */
-enum { RESERVE_BYTES = 64 << 20 };
+/* Room that publishes leave for finishes and cancels: an eighth, at most this. */
+enum { RESERVE_BYTES_MAX = 64 << 20 };
 
 static int exit_of_fault(const char *what)
 {
@@ -69,13 +69,19 @@ static int environment_read(struct edge *edge)
     return EXIT_OK;
 }
 
+static uint64_t reserve_bytes(const struct settings *s)
+{
+    uint64_t all = s->quota_bytes && s->quota_bytes < s->map_bytes ? s->quota_bytes : s->map_bytes;
+    return all / 8 < RESERVE_BYTES_MAX ? all / 8 : RESERVE_BYTES_MAX;
+}
+
 static int store_up(struct edge *edge)
 {
     const struct settings *s = edge->settings;
     struct store_config config = {.dir = s->data,
                                   .map_bytes = s->map_bytes,
                                   .quota_bytes = s->quota_bytes,
-                                  .reserve_bytes = RESERVE_BYTES};
+                                  .reserve_bytes = reserve_bytes(s)};
     int r = store_open(&config, &edge->store);
     if (r == STORE_BUSY)
         return refuse(EXIT_TRY_AGAIN, "another rotad serves this --data",
@@ -269,8 +275,8 @@ static int threads_up_and_run(struct edge *edge)
         return exit_of_fault("start the threads");
     code = run(edge, engine);
     edge->vet = vet_free(edge->vet);
-    edge_stop(edge, code); /* so that the thread of signals ends without a word */
-    pthread_kill(signals, SIGTERM);
+    edge_stop(edge, code);   /* so that the thread of signals ends without a word */
+    kill(getpid(), SIGTERM); /* blocked everywhere, so it goes to the thread that waits for it */
     pthread_join(signals, NULL);
     return code;
 }

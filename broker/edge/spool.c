@@ -52,6 +52,7 @@ static void item_drop(struct spool *s, struct spool_item *item)
 }
 
 /* Puts the item behind all others. */
+/* NOLINTNEXTLINE(readability-function-size): the macro's own size */
 static int item_add(struct spool *s, struct spool_item *item)
 {
     item->is_lost = false;
@@ -138,7 +139,7 @@ static int file_open(struct spool *s, struct job_id job, int flags)
 static int append_locked(struct spool *s, struct job_id job, uint64_t now_ms, const void *p,
                          size_t n, uint64_t *ret_size)
 {
-    struct spool_item *item;
+    struct spool_item *item = NULL;
     int r = item_touch(s, job, &item);
     if (r < 0)
         return err_pass(r);
@@ -213,7 +214,7 @@ static int file_adopt(struct spool *s, const char *name, uint64_t now_ms)
 {
     uint8_t header[HEADER_BYTES];
     struct job_id job;
-    struct spool_item *item;
+    struct spool_item *item = NULL;
     AUTO_FD fd = openat(s->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || job_id_parse(name, &job) != 0 || pread_all(fd, header, sizeof header, 0) < 0 ||
         memcmp(header, magic, sizeof magic) != 0) {

@@ -233,7 +233,7 @@ void watch_forget_pipe(struct watches *ws, uint32_t pipe)
 {
     struct watch *next;
     pthread_mutex_lock(&ws->lock);
-    for (size_t i = 0; i < BUCKETS; i++)
+    for (size_t i = 0; ws->count && i < BUCKETS; i++)
         for (struct watch *w = ws->bucket[i]; w; w = next) {
             next = w->next;
             if (w->in->peer.pipe != pipe || !w->is_parked || w->is_woken)

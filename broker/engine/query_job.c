@@ -91,7 +91,8 @@ enum error_code query_state(struct query *q, struct job_id id, Rota__State *ret_
     return r < 0 ? query_fault(r) : E_OK;
 }
 
-static Rota__Error *stored_error(struct query *q, struct span name, struct span text, struct span hint)
+static Rota__Error *stored_error(struct query *q, struct span name, struct span text,
+                                 struct span hint)
 {
     if (!name.n)
         return NULL;

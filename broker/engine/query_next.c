@@ -216,7 +216,7 @@ static int job_show(struct preview *p, struct job_id id, uint8_t tier, Rota__Nex
 static int preview_step(struct preview *p, struct cursor *ready, Rota__NextResult *result)
 {
     uint8_t eligible = 0;
-    for (uint8_t t = 0; t < TIERS; t++)
+    for (unsigned t = 0; t < TIERS; t++)
         eligible |= (uint8_t)(line_has(&p->line[t]) << t);
     if (!eligible)
         return STORE_MISSING;
@@ -241,11 +241,11 @@ static int preview_run(struct preview *p, size_t count, Rota__NextResult *result
 {
     AUTO(cursor) ready = NULL;
     int r = cursor_open(p->q->txn, TABLE_READY, &ready);
-    for (uint8_t t = 0; r == 0 && t < TIERS; t++)
-        r = line_open(p, t);
+    for (unsigned t = 0; r == 0 && t < TIERS; t++)
+        r = line_open(p, (uint8_t)t);
     while (r == 0 && result->n_job < count)
         r = preview_step(p, ready, result);
-    for (uint8_t t = 0; t < TIERS; t++)
+    for (unsigned t = 0; t < TIERS; t++)
         p->line[t].cursor = cursor_free(p->line[t].cursor);
     return r < 0 ? err_pass(r) : 0;
 }

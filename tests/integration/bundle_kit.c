@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 /* ---- the broker's four answers ---- */
@@ -256,7 +257,7 @@ void kit_open(struct kit *k, uint64_t workspace_bytes)
     char path[KIT_PATH_MAX];
     *k = (struct kit){
         .settings = {.environment = "development", .workspace_bytes = workspace_bytes, .slots = 1}};
-    assert(sodium_init() >= 0);
+    assert(sodium_init() >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     crypto_sign_keypair(k->public_key, broker.secret_key);
     int r = runner_bundle.check(&k->settings, k->said);
     if (r != 0) {
@@ -298,29 +299,30 @@ static unsigned mounts_left(void)
     return n;
 }
 
-static bool is_sandboxed(const char *pid)
+/* Orphans come to us as well, because we are their subreaper: whoever has us as its parent now has
+ * been left behind. */
+static bool is_child(const char *pid)
 {
-    char path[64], text[4096];
-    snprintf(path, sizeof path, "/proc/%.20s/cmdline", pid);
+    char path[64], text[1024];
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
     AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
     if (n <= 0)
         return false;
     text[n] = 0;
-    for (ssize_t i = 0; i < n; i++)
-        if (!text[i])
-            text[i] = ' ';
-    return strstr(text, "/w/app") != NULL;
+    const char *behind_name = strrchr(text, ')');
+    return behind_name && sscanf(behind_name, ") %*c %d", &parent) == 1 && parent == getpid();
 }
 
 unsigned kit_leftovers(void)
 {
     unsigned n = mounts_left();
     DIR *d = opendir("/proc");
-    for (struct dirent *e; d && (e = readdir(d));)
-        n += e->d_name[0] >= '1' && e->d_name[0] <= '9' && is_sandboxed(e->d_name);
-    if (d)
-        closedir(d);
+    assert(d);
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] >= '1' && e->d_name[0] <= '9' && is_child(e->d_name);
+    closedir(d);
     return n;
 }
 

@@ -49,8 +49,7 @@ MUST_USE int kit_run(struct kit *k, const struct kit_order *order, struct build_
 /* Where an artifact of the last run landed. */
 void kit_object(const struct kit *k, Rota__ObjectKind kind, char path[KIT_PATH_MAX]);
 
-/* Processes whose root is a sandbox's and mounts of jobs, anywhere on this machine that we can see.
- */
+/* Processes that builds left behind, and mounts of jobs in our namespace. */
 unsigned kit_leftovers(void);
 
 /* Prints the outcome as one line. */

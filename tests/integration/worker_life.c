@@ -146,6 +146,62 @@ static void refusals_end_the_worker_with_their_code(void)
     printf("refused: wrong environment 77, class of another pool 78\n");
 }
 
+/* True when the file's bytes hold `word`. */
+static bool file_has(const char *path, const char *word)
+{
+    static char bytes[1 << 16];
+    FILE *f = fopen(path, "r");
+    CHECK(f, "%s", path);
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    return memmem(bytes, n, word, strlen(word)) != NULL;
+}
+
+/* Whoever may look at a process list, or runs as a job, must not find the key. */
+static void the_key_is_nowhere_to_be_read(void)
+{
+    static char log[65536];
+    char path[RIG_PATH];
+    unsigned looked = 0;
+    for (int by_environment = 0; by_environment < 2; by_environment++) {
+        rig.gives_key_by_environment = by_environment;
+        rig_script(&rig, "env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr '\\0' '\\n'");
+        pid_t w = worker_start(&rig, "w", NULL);
+        job_publish(&rig, 0, job);
+        job_wait(&rig, job, ROTA__STATE__SUCCEEDED, 1, NULL, 5000, NULL);
+        job_log(&rig, job, log, sizeof log);
+        CHECK(strstr(log, "ROTA_JOB_ID=job_"), "the job's own environment: %s", log);
+        CHECK(!strstr(log, rig.key), "a job can read the key");
+        static const char *const files[] = {"cmdline", "environ"};
+        for (size_t i = 0; i < ARRAY_LEN(files); i++, looked++) {
+            snprintf(path, sizeof path, "/proc/%d/%s", (int)w, files[i]);
+            CHECK(!file_has(path, rig.key), "the key stands in %s", path);
+        }
+        snprintf(path, sizeof path, "%s/w.log", rig.dir);
+        CHECK(!file_has(path, rig.key), "the key stands in the log");
+        worker_kill(&rig, w);
+    }
+    rig.gives_key_by_environment = false;
+    printf("key: in none of %u files of the workers, nor in 2 jobs' sight\n", looked);
+}
+
+/* Two workers of one name take turns in replacing each other's poll; neither may do so in a hot
+ * loop. */
+static void two_of_a_name_do_not_fight(void)
+{
+    char path[RIG_PATH];
+    rig_script(&rig, "exit 0");
+    pid_t a = worker_start(&rig, "twin", NULL), b = worker_start(&rig, "twin", NULL);
+    snprintf(path, sizeof path, "%s/twin.log", rig.dir);
+    usleep(3000000);
+    CHECK(file_has(path, "lease.replaced"), "nobody said so");
+    job_publish(&rig, 0, job);
+    uint64_t ms = job_wait(&rig, job, ROTA__STATE__SUCCEEDED, 1, NULL, 6000, NULL);
+    printf("twins: said so, and a job still ran after %llu ms\n", (unsigned long long)ms);
+    worker_kill(&rig, a);
+    worker_kill(&rig, b);
+}
+
 int main(int argc, char **argv)
 {
     rig_open(&rig, argv, LEASE_MS);
@@ -155,6 +211,8 @@ int main(int argc, char **argv)
     a_second_signal_kills_and_gives_back();
     an_idle_worker_leaves_but_stays_while_heated();
     refusals_end_the_worker_with_their_code();
+    the_key_is_nowhere_to_be_read();
+    two_of_a_name_do_not_fight();
     rig_close(&rig);
     return 0;
 }

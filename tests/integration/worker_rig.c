@@ -109,15 +109,12 @@ void rotad_kill(struct rig *r)
 
 static void client_open(struct rig *r)
 {
-    char key[256] = "", *end;
     FILE *f = fopen(r->key_file, "r");
-    CHECK(f && fgets(key, sizeof key, f), "no key file");
+    CHECK(f && fgets(r->key, sizeof r->key, f), "no key file");
     fclose(f);
-    end = strchr(key, '\n');
-    if (end)
-        *end = '\0';
+    r->key[strcspn(r->key, "\n")] = '\0';
     const struct rota_client_config config = {
-        .url = r->url, .environment = "development", .credential = key, .timeout_ms = 20000};
+        .url = r->url, .environment = "development", .credential = r->key, .timeout_ms = 20000};
     CHECK(rota_client_new(&config, &r->client) == 0, "client");
 }
 
@@ -173,17 +170,24 @@ void rig_script(struct rig *r, const char *script)
 pid_t worker_start(struct rig *r, const char *name, const char *const *options)
 {
     char log[RIG_PATH], runner[RIG_PATH + 8];
-    const char *argv[32] = {worker_path, "--url",  r->url, "--key-file",
-                            r->key_file, "--name", name,   "--runner"};
-    size_t n = 8;
+    const char *argv[32] = {worker_path, "--url", r->url, "--name", name, "--runner", runner};
+    size_t n = 7;
     snprintf(log, sizeof log, "%s/%s.log", r->dir, name);
     snprintf(runner, sizeof runner, "exec:%s", r->runner);
-    argv[n++] = runner;
+    if (r->gives_key_by_environment) {
+        setenv("ROTA_KEY", r->key, 1);
+        setenv("ROTA_ENVIRONMENT", "development", 1);
+    } else {
+        argv[n++] = "--key-file";
+        argv[n++] = r->key_file;
+    }
     while (options && *options && n < 31)
         argv[n++] = *options++;
     CHECK(r->workers < RIG_WORKERS_MAX, "too many workers");
     pid_t pid = start(log, -1, argv);
     r->worker[r->workers++] = pid;
+    unsetenv("ROTA_KEY");
+    unsetenv("ROTA_ENVIRONMENT");
     return pid;
 }
 

@@ -20,6 +20,8 @@ enum { RIG_WORKERS_MAX = 64, RIG_PATH = 128 };
 struct rig {
     char dir[64], url[RIG_PATH], key_file[RIG_PATH], runner[RIG_PATH], lock[RIG_PATH],
         trace[RIG_PATH];
+    char key[256];
+    bool gives_key_by_environment; /* as ROTA_KEY, in place of --key-file */
     uint64_t lease_ms;
     pid_t rotad;
     pid_t worker[RIG_WORKERS_MAX];

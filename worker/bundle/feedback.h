@@ -23,7 +23,7 @@ struct feedback {
     enum error_code error; /* the first error line's; E_OK: none came */
     char text[FEEDBACK_TEXT_MAX + 1];
     char file[FEEDBACK_PATH_MAX + 1]; /* empty: unknown */
-    uint32_t line, column;          /* 0: unknown */
+    uint32_t line, column;            /* 0: unknown */
 
     char hermesc[FEEDBACK_PATH_MAX + 1]; /* paths below /w/app, or empty */
     char compose[FEEDBACK_PATH_MAX + 1];

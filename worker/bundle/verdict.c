@@ -7,7 +7,7 @@
 #include <string.h>
 #include <text.h>
 
-enum { STATUS_SIGNAL = 128, STATUS_BOX_FAULT = 74 };
+enum { STATUS_SIGNAL = 128, STATUS_BOX_FAULT = 74, GIST_LINES_MAX = 4 };
 
 static const struct mark {
     const char *text;
@@ -71,12 +71,15 @@ void verdict_gist(const char *tail, char *to, size_t size)
 {
     static const char npm[] = "npm error ";
     bool is_npm = strstr(tail, npm) != NULL;
+    unsigned lines = 0;
     to[0] = 0;
-    for (const char *p = is_npm ? tail : last_lines(tail, 3); *p;) {
+    for (const char *p = is_npm ? tail : last_lines(tail, 3); *p && lines < GIST_LINES_MAX;) {
         size_t n = strcspn(p, "\n");
         size_t skip = is_npm && n >= sizeof npm - 1 ? sizeof npm - 1 : 0;
-        if (is_gist_line(p, n, is_npm) && n > skip)
+        if (is_gist_line(p, n, is_npm) && n > skip) {
             gist_add(to, size, p + skip, n - skip);
+            lines++;
+        }
         p += n + (p[n] == '\n');
     }
 }

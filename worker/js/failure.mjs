@@ -6,7 +6,7 @@
 import path from 'node:path';
 import {stripVTControlCharacters} from 'node:util';
 
-const TEXT_MAX = 4000;
+const TEXT_MAX = 1000;
 
 // An error whose name in errors.def is already known where it is thrown.
 export class BuildError extends Error {
@@ -52,8 +52,14 @@ function placeOf(error) {
   return {
     file: error.filename ?? error.originModulePath,
     line: positive(error.lineNumber) ?? positive(error.loc?.line) ?? frameLine(error),
-    column: positive(error.column) ?? positive(error.loc?.column),
+    column: columnOf(error),
   };
+}
+
+// Babel counts columns from 0, editors from 1.
+function columnOf(error) {
+  const column = error.column ?? error.loc?.column;
+  return Number.isInteger(column) && column >= 0 ? column + 1 : undefined;
 }
 
 // "> 3 | import x from './nowhere';" is the marked line of a code frame.
@@ -71,18 +77,35 @@ function relative(root, file) {
   return typeof file === 'string' && path.isAbsolute(file) ? path.relative(root, file) : file;
 }
 
+// "Error: src/a.ts: Unexpected token (7:41)" says the place a second time; the first line is the news, the
+// code frame below it goes to the log with the rest.
+function gist(text, file) {
+  const first = text.split('\n').find(line => line.trim()) ?? '';
+  return first
+    .replace(/^(?:\w*Error: )+/, '')
+    .replace(file ? `${file}: ` : '', '')
+    .replace(/ \(\d+:\d+\)$/, '')
+    .slice(0, TEXT_MAX);
+}
+
 // The line {"type":"error",…}; place members are left out where nothing is known.
 export function describe(thrown, root) {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const withPlace = [...causesOf(error)].find(e => placeOf(e).file) ?? error;
   const place = placeOf(withPlace);
-  const text = clean(error.message || error.stack || 'unknown').replaceAll(`${root}/`, '');
+  const file = relative(root, place.file);
   return {
     type: 'error',
     name: nameOf(error),
-    text: text.slice(0, TEXT_MAX),
-    file: relative(root, place.file),
+    text: gist(textOf(error, root), file),
+    file,
     line: place.line,
     column: place.column,
   };
+}
+
+// Everything that is known, for the log.
+export function textOf(thrown, root) {
+  const text = thrown instanceof Error ? thrown.message || thrown.stack : thrown;
+  return clean(text || 'unknown').replaceAll(`${root}/`, '');
 }

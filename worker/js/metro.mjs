@@ -18,7 +18,7 @@ import path from 'node:path';
 
 import {copyAssets} from './assets.mjs';
 import {entryOf} from './entry.mjs';
-import {BuildError, describe} from './failure.mjs';
+import {BuildError, describe, textOf} from './failure.mjs';
 import {appRequire, toolsOf} from './tools.mjs';
 
 const PROGRESS_MS = 200;
@@ -108,8 +108,7 @@ try {
   await main(process.argv.slice(2));
   process.exit(0); // the app's configuration may have left timers or watchers behind
 } catch (error) {
-  const told = describe(error, process.argv[2]);
-  say(told);
-  process.stderr.write(`${told.text}\n`);
+  say(describe(error, process.argv[2]));
+  process.stderr.write(`${textOf(error, process.argv[2])}\n`);
   process.exit(1);
 }
