@@ -342,6 +342,7 @@ int agent_run(const struct agent_config *config, int *ret_exit)
     int r = agent_new(config, &a);
     if (r < 0)
         return err_pass(r);
+    assert(a);
     while (agent_turn(a))
         agent_sleep(a);
     *ret_exit = a->exit_code;

@@ -39,19 +39,14 @@ struct child {
     bool is_cut;
 };
 
-static struct child *child_free(struct child *c)
+static void child_deinit(struct child *c)
 {
-    if (!c)
-        return NULL;
     int all[] = {c->pidfd,   c->in_fd,     c->out[0],    c->out[1],  c->line[0],
                  c->line[1], c->status[0], c->status[1], c->life[0], c->life[1]};
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         if (all[i] >= 0)
             close(all[i]);
-    free(c);
-    return NULL;
 }
-DEFINE_FREEP(child)
 
 static void fd_drop(int *fd)
 {
@@ -94,11 +89,9 @@ static int output_open(struct child *c)
     return c->out[1] < 0 ? err_raise(-errno) : 0;
 }
 
-static int child_new(const struct child_spec *spec, struct child **ret_child)
+/* To be followed by child_deinit(), whatever the answer. */
+static int child_init(const struct child_spec *spec, struct child *c)
 {
-    AUTO(child) c = calloc(1, sizeof *c);
-    if (!c)
-        return err_raise(-ENOMEM);
     *c = (struct child){.spec = spec,
                         .pidfd = -1,
                         .in_fd = -1,
@@ -117,7 +110,6 @@ static int child_new(const struct child_spec *spec, struct child **ret_child)
         return err_pass(r);
     if ((r = pipe_open(c->life)) < 0)
         return err_pass(r);
-    *ret_child = TAKE(c);
     return 0;
 }
 
@@ -303,18 +295,18 @@ static int child_judge(struct child *c, struct child_end *ret_end, bool *ret_has
 static int child_go(const struct child_spec *spec, struct child_end *ret_end, bool *ret_has_proc)
 {
     assert(spec->pass_n <= CHILD_PASS_MAX);
-    AUTO(child) c = NULL;
-    int r = child_new(spec, &c);
+    __attribute__((cleanup(child_deinit))) struct child c;
+    int r = child_init(spec, &c);
     if (r < 0)
         return err_pass(r);
-    if ((r = child_start(c)) < 0)
+    if ((r = child_start(&c)) < 0)
         return err_pass(r);
-    int ended = child_pump(c);
-    child_reap(c, ended != 0);
-    pump_rest(c);
+    int ended = child_pump(&c);
+    child_reap(&c, ended != 0);
+    pump_rest(&c);
     if (ended < 0)
         return err_pass(ended);
-    r = child_judge(c, ret_end, ret_has_proc);
+    r = child_judge(&c, ret_end, ret_has_proc);
     /* A program that ended in the same moment as it was stopped counts as stopped: one answer. */
     if (ended > 0)
         return ended;

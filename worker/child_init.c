@@ -59,8 +59,9 @@ static int map_write(const char *path, unsigned id)
     text[len++] = ' ';
     memcpy(text + len, digits + n, width);
     len += width;
-    memcpy(text + len, " 1\n", 3);
-    len += 3;
+    text[len++] = ' ';
+    text[len++] = '1';
+    text[len++] = '\n';
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return -1;

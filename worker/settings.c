@@ -89,18 +89,19 @@ int settings_read(int argc, char **argv, struct worker_settings *ret_settings, b
 
 /* ---- the runner ---- */
 
-static const struct runner *const runners[] = {
-    &runner_exec,
-    &runner_bundle,
-};
+static const struct {
+    const struct runner *runner;
+} runners[] = {{&runner_exec}, {&runner_bundle}};
 
 static int runner_choose(struct worker_settings *s)
 {
     const char *colon = strchr(s->runner, ':');
     size_t n = colon ? (size_t)(colon - s->runner) : strlen(s->runner);
-    for (size_t i = 0; i < ARRAY_LEN(runners); i++)
-        if (strlen(runners[i]->name) == n && strncmp(runners[i]->name, s->runner, n) == 0)
-            s->chosen = runners[i];
+    for (size_t i = 0; i < ARRAY_LEN(runners); i++) {
+        const struct runner *r = runners[i].runner;
+        if (strlen(r->name) == n && strncmp(r->name, s->runner, n) == 0)
+            s->chosen = r;
+    }
     bool wants_path = s->chosen == &runner_exec;
     if (!s->chosen || wants_path != (colon && colon[1]))
         return complain(EXIT_USAGE, "no such --runner", "use bundle, or exec:PATH");

@@ -77,21 +77,17 @@ static enum build_stop slot_built(struct slot *s)
 static void slot_work(struct slot *s)
 {
     const Rota__LeasedJob *j = s->job;
-    struct build_result *result AUTO_FREE = calloc(1, sizeof *result);
+    struct build_result r = {0};
     uint64_t began_ms = clock_boot_ms();
     log_info("job.started", "job=%s account=%s class=%s tier=%s attempt=%u slot=%u", j->lease->job,
              j->account, j->class_, tier_text(j->tier), j->attempt, s->index);
-    struct build_result none = {0}, *r = result ? result : &none;
-    if (result)
-        slot_build(s, r);
-    else
-        build_fail(r, E_MEMORY, NULL);
+    slot_build(s, &r);
     enum build_stop why = slot_built(s);
     log_info("job.ended", "job=%s outcome=%s error=%s ms=%llu", j->lease->job,
-             outcome_text(r->outcome), r->error != E_OK ? error_row(r->error)->name : "none",
+             outcome_text(r.outcome), r.error != E_OK ? error_row(r.error)->name : "none",
              (unsigned long long)(clock_boot_ms() - began_ms));
     build_log_finish(s->host);
-    report_result(s, why, r);
+    report_result(s, why, &r);
 }
 
 static bool slot_wait(struct slot *s)

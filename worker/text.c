@@ -68,7 +68,10 @@ void text_word(const char *from, char *to, size_t size)
     while (*from && (!is_word(*from) || strchr("._-", *from)))
         from++;
     size_t at = 0;
-    for (; from[at] && at + 1 < size; at++)
-        to[at] = is_word(from[at]) ? from[at] : '-';
+    for (; from[at] && at + 1 < size; at++) {
+        to[at] = '-';
+        if (is_word(from[at]))
+            to[at] = from[at];
+    }
     to[at] = '\0';
 }

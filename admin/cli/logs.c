@@ -40,7 +40,9 @@ static void logs_print(struct logs *l, const Rota__LogReadResult *part)
     if (part->offset > l->offset && part->data.len)
         fprintf(stderr, "rota: %llu bytes before this are no longer kept\n",
                 (unsigned long long)(part->offset - l->offset));
-    if (l->raw) {
+    if (!part->data.len) {
+        /* nothing yet */
+    } else if (l->raw) {
         fwrite(part->data.data, 1, part->data.len, stdout);
     } else {
         size_t n = 0;

@@ -62,6 +62,7 @@ void term_init(void)
     for (int fd = 1; fd <= 2; fd++)
         term.can_move[fd] = can && isatty(fd);
     styles_init();
+    del_curterm(cur_term); /* all that is needed was copied */
 }
 
 bool term_is_live(int fd)

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-enum { REFRESH_MS = 500, CALL_MS = 2500, POOL_LEN_MAX = 64, NEXT_JOBS = 40 };
+enum { REFRESH_MS = 500, CALL_MS = 2500, NEXT_JOBS = 40 };
 
 /* Takes over the reply. */
 static void reply_set(Rota__Reply **slot, Rota__Reply *reply)
@@ -30,10 +30,10 @@ struct feed {
     int fd;
     bool stopping, has_answer;
     Rota__Reply *answer; /* of the call in flight */
-    char pool[POOL_LEN_MAX + 1];
+    char pool[POOL_NAME_LEN + 1];
     bool has_heat, wants_picture;
     Rota__Heat heat;
-    char heat_pool[POOL_LEN_MAX + 1];
+    char heat_pool[POOL_NAME_LEN + 1];
     Rota__Reply *stats, *next, *heat_reply; /* untaken; NULL: nothing new */
     Rota__Reply *shown_stats, *shown_next;  /* the model points into them; main thread only */
 };
@@ -68,7 +68,7 @@ static void tell(struct feed *f)
 static void heat_send(struct feed *f)
 {
     Rota__Heat op = f->heat;
-    char pool[POOL_LEN_MAX + 1];
+    char pool[POOL_NAME_LEN + 1];
     snprintf(pool, sizeof pool, "%s", f->heat_pool);
     op.pool = pool;
     f->has_heat = false;
@@ -82,7 +82,7 @@ static void heat_send(struct feed *f)
 
 static void next_ask(struct feed *f)
 {
-    char pool[POOL_LEN_MAX + 1];
+    char pool[POOL_NAME_LEN + 1];
     Rota__Next op = ROTA__NEXT__INIT;
     snprintf(pool, sizeof pool, "%s", f->pool);
     op.pool = pool;
@@ -257,6 +257,8 @@ static void stats_take(struct feed *f, struct model *m)
     }
     reply_set(&f->shown_stats, reply);
     m->stats = reply->stats;
+    if (!*m->pool)
+        model_pool_choose_busiest(m);
     m->as_of_ms = reply->as_of_ms ? reply->as_of_ms : clock_wall_ms();
     m->link = LINK_LIVE;
 }

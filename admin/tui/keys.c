@@ -25,7 +25,7 @@ static enum keys_answer do_pool(struct model *m, int key)
     size_t n = m->stats ? m->stats->n_pool : 0;
     if (n < 2)
         return KEYS_IGNORED;
-    m->pool = (unsigned)((m->pool + 1) % n);
+    model_pool_choose(m, (unsigned)((model_pool_index(m) + 1) % n));
     return KEYS_POOL;
 }
 

@@ -13,7 +13,7 @@
 enum link { LINK_CONNECTING, LINK_LIVE, LINK_AWAY, LINK_REFUSED };
 enum page { PAGE_MAIN, PAGE_HELP };
 enum form_field { FIELD_SLOTS, FIELD_FOR, FIELD_COUNT };
-enum { FORM_TEXT_LEN = 8, NOTE_LEN = 160 };
+enum { FORM_TEXT_LEN = 8, NOTE_LEN = 160, POOL_NAME_LEN = 64 };
 
 struct form {
     bool is_open;
@@ -29,7 +29,7 @@ struct model {
     const Rota__StatsResult *stats;              /* NULL: none yet */
     const Rota__NextResult *next;                /* of the chosen pool; NULL: none yet */
     uint64_t as_of_ms, now_ms;                   /* wall times: of the picture, and now */
-    unsigned pool;                               /* chosen: index into stats->pool */
+    char pool[POOL_NAME_LEN + 1];                /* chosen, by name: others come and go */
     unsigned scroll;                             /* lines of the workers that are scrolled away */
     enum page page;
     struct form form;
@@ -37,7 +37,12 @@ struct model {
     bool note_is_bad;
 };
 
-/* The chosen pool, or NULL; an index that no longer exists falls back to the first. */
+/* The chosen pool; when it is not there the first; NULL: there is none. */
 const Rota__PoolStats *model_pool(const struct model *m);
+/* Its place in the list. */
+unsigned model_pool_index(const struct model *m);
+void model_pool_choose(struct model *m, unsigned index);
+/* The one with the most jobs: what a screen that just opened shows. */
+void model_pool_choose_busiest(struct model *m);
 /* Its name; "bundle" as long as there is none. */
 const char *model_pool_name(const struct model *m);

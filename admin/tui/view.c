@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDE_COLUMNS = 124, LEFT_COLUMNS = 78, LEAST_COLUMNS = 40, LEAST_ROWS = 9 };
+enum { WIDE_COLUMNS = 132, LEFT_COLUMNS = 76, LEAST_COLUMNS = 40, LEAST_ROWS = 9 };
 enum { TIER_ROWS = 5, TOTAL_FROM_ROWS = 20, GAPS = 3 };
 
 const char *view_id_tail(const char *job)

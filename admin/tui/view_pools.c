@@ -63,8 +63,7 @@ void view_pools(const struct model *m, struct area a)
     if (!m->stats->n_pool)
         put(a, 3, 1, a.w - 4, PAINT_DIM, "none yet");
     /* When not all fit, the chosen one is among those that are shown. */
-    int rows = a.h - 1, n = (int)m->stats->n_pool,
-        chosen = m->pool < (unsigned)n ? (int)m->pool : 0;
+    int rows = a.h - 1, n = (int)m->stats->n_pool, chosen = (int)model_pool_index(m);
     int first = chosen >= rows ? chosen - rows + 1 : 0;
     for (int i = 0; i < rows && first + i < n; i++)
         pool_draw(m, a, 1 + i, m->stats->pool[first + i]);

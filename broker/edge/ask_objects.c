@@ -273,7 +273,7 @@ enum error_code ask_sign_download(struct ask *a)
     const Rota__SignDownload *sign = a->q.request->sign_download;
     struct artifact_id id = {.kind = sign->kind};
     struct job_id job;
-    struct job_row row;
+    struct job_row row = {0};
     const char *name;
     enum error_code e = check_host(a);
     if (e)
@@ -316,8 +316,8 @@ static enum error_code attest_sign(struct ask *a, const char *text)
 enum error_code ask_attest(struct ask *a)
 {
     const Rota__Attest *attest = a->q.request->attest;
-    struct board_lease lease;
-    struct job_row row;
+    struct board_lease lease = {0};
+    struct job_row row = {0};
     char text[STATEMENT_LEN_MAX];
     enum error_code e = ask_lease(a, attest->lease, &lease);
     if (e)

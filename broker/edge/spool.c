@@ -270,9 +270,10 @@ struct spool *spool_free(struct spool *s)
 {
     if (!s)
         return NULL;
-    struct spool_item *item, *next;
-    HASH_ITER (hh, s->items, item, next) {
-        HASH_DEL(s->items, item);
+    struct spool_item *item = s->items, *next;
+    HASH_CLEAR(hh, s->items);
+    for (; item; item = next) {
+        next = item->hh.next;
         free(item);
     }
     if (s->dir_fd >= 0)

@@ -359,14 +359,16 @@ struct vet *vet_free(struct vet *v)
     if (v->has_thread)
         pthread_join(v->thread, NULL);
     work_drain(v);
-    struct vetted *vetted, *vetted_next;
-    HASH_ITER (hh, v->vetted, vetted, vetted_next) {
-        HASH_DEL(v->vetted, vetted);
+    struct vetted *vetted = v->vetted, *vetted_next;
+    HASH_CLEAR(hh, v->vetted);
+    for (; vetted; vetted = vetted_next) {
+        vetted_next = vetted->hh.next;
         vetted_free(vetted);
     }
-    struct claim *c, *c_next;
-    HASH_ITER (hh, v->claims, c, c_next) {
-        HASH_DEL(v->claims, c);
+    struct claim *c = v->claims, *c_next;
+    HASH_CLEAR(hh, v->claims);
+    for (; c; c = c_next) {
+        c_next = c->hh.next;
         free(c);
     }
     arena_free(v->arena);

@@ -63,19 +63,22 @@ struct board *board_free(struct board *b)
 {
     if (!b)
         return NULL;
-    struct lease_item *l, *l_next;
-    HASH_ITER (hh, b->leases, l, l_next) {
-        HASH_DEL(b->leases, l);
+    struct lease_item *l = b->leases, *l_next;
+    HASH_CLEAR(hh, b->leases);
+    for (; l; l = l_next) {
+        l_next = l->hh.next;
         free(l);
     }
-    struct worker_item *w, *w_next;
-    HASH_ITER (hh, b->workers, w, w_next) {
-        HASH_DEL(b->workers, w);
+    struct worker_item *w = b->workers, *w_next;
+    HASH_CLEAR(hh, b->workers);
+    for (; w; w = w_next) {
+        w_next = w->hh.next;
         free(w);
     }
-    struct pool_item *p, *p_next;
-    HASH_ITER (hh, b->pools, p, p_next) {
-        HASH_DEL(b->pools, p);
+    struct pool_item *p = b->pools, *p_next;
+    HASH_CLEAR(hh, b->pools);
+    for (; p; p = p_next) {
+        p_next = p->hh.next;
         free(p);
     }
     pthread_mutex_destroy(&b->lock);

@@ -254,7 +254,7 @@ enum error_code query_job(struct query *q, const char *job_text, Rota__Job **ret
                           uint64_t *ret_version)
 {
     struct job_id id;
-    struct job_row row;
+    struct job_row row = {0};
     if (job_id_parse(job_text, &id) != 0)
         return E_JOB_ID_INVALID;
     enum error_code e = query_job_row(q, id, &row);

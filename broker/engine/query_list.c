@@ -135,7 +135,7 @@ static enum error_code page_add(struct query *q, struct page *page, struct job_i
 /* Looks at one id. Jobs whose row is gone (retention) are passed over. */
 static enum error_code page_visit(struct query *q, struct page *page, struct job_id id)
 {
-    struct job_row row;
+    struct job_row row = {0};
     enum error_code e = query_job_row(q, id, &row);
     if (e == E_JOB_UNKNOWN || (e == E_OK && !fits(page, &row))) {
         page->last = id;
@@ -212,7 +212,7 @@ static enum error_code page_fill(struct query *q, struct page *page)
 
 enum error_code query_list(struct query *q)
 {
-    struct page page = {0};
+    struct page page = {.app_name = ""};
     enum error_code e = page_init(q, &page);
     if (e)
         return e;

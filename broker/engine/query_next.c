@@ -110,7 +110,7 @@ static int player_new(struct preview *p, uint64_t account, struct player **ret_p
 {
     struct key_buf k;
     struct account_row row;
-    struct account_load load;
+    struct account_load load = {0};
     struct player *player = arena_alloc(p->q->arena, sizeof *player);
     if (!player)
         return err_raise(-ENOMEM);

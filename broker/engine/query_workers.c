@@ -128,7 +128,7 @@ enum error_code query_workers(struct query *q, size_t bytes_max, Rota__WorkerSta
 {
     AUTO_FREE struct board_worker *workers = NULL;
     AUTO_FREE struct board_lease *leases = NULL;
-    size_t workers_n, leases_n;
+    size_t workers_n = 0, leases_n = 0;
     int r = board_workers(q->board, &workers, &workers_n);
     if (r == 0)
         r = board_leases(q->board, &leases, &leases_n);

@@ -1,17 +1,15 @@
 /* room.c: how full the database is, and the small chores between turns.
  *
- * LMDB never gives a page back to the file, so "last page" alone never falls: what counts is last
- * page
- * + 1 less the pages on the free list. The free list is a table of its own (number 0; one row for
- * each transaction that freed pages, its first word is their count); it is walked only when the
- * last page alone says "full", so the common answer costs two system calls.
+ * LMDB never gives a page back to the file, so the number of the last page alone never falls: what
+ * counts is all pages up to it, less those on the free list. The free list is a table of its own
+ * (number 0; one row for each transaction that freed pages, its first word is their count); it is
+ * walked only when the last page alone says "full", so the common answer costs few system calls.
  *
  * A full disk shows inside a commit as EIO, when it is too late. So the disk is looked at before,
  * and a reserve is kept back for finishes and cancels, which must always fit.
  *
- * Zeros are written ahead of the file's end, so that a commit overwrites blocks that the file
- * already has: its fdatasync then need not wait for the file system to record a new length. Nothing
- * of the database lies beyond the file's end, and only the turn's thread writes, between turns. */
+ * Writing zeros ahead of the file's end, so that a commit need not make the file longer, was tried
+ * and measured: it gained nothing (docs/adr/0002-layout.md). */
 #include "store/store_impl.h"
 
 #include <assert.h>

@@ -52,8 +52,7 @@ DEFINE_FREEP(store)
  * reserve). Cheap: looks at the disk at most every 100 ms. */
 MUST_USE int store_has_room(struct store *s);
 
-/* Once between turns: frees readers of dead processes (every 10 s), writes zeros ahead of the
- * file's end. */
+/* Once between turns: every 10 s it frees the snapshots of dead threads and processes. */
 void store_tend(struct store *s, uint64_t now_ms);
 
 struct store_usage {

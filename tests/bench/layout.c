@@ -1,11 +1,9 @@
 /* layout.c: what each table costs, and which layout of the tables is cheapest. Store level: the
- * broker's own rows and its store, no protocol and no network. Answers three questions:
+ * broker's own rows and its store, no protocol and no network.
  *
- *   layout tables    pages and microseconds that each table adds to a commit of 64 jobs
- *   layout compare   publishes and cycles a second: everything at once, layout L with a
- *                    fold sorted in slices of 128 and in batches of 32,768, layout F
- *   layout ahead     does writing zeros ahead of the file's end pay? (--jobs: also in small
- * commits)
+ *   layout tables    pages and microseconds that each table adds to a commit (--jobs N in each)
+ *   layout compare   publishes and cycles a second: everything at once, layout L with a fold sorted
+ *                    in slices of 128 and in batches of 32,768, layout F
  *
  * All worlds of one comparison take turns in small rounds on one disk, so that whatever else the
  * machine does hits them alike; the figure is the median of the rounds, and only ratios within one
@@ -151,16 +149,16 @@ static int run_tables(void)
 #define BESIDE   (BIT(TALLY) | BIT(IDEM)) /* what the turn writes in every layout */
 
 static const struct layout bare[] = {
-    {"at once", ALWAYS | BIT(READY) | LISTINGS, 0, 0, false},
-    {"L/128", ALWAYS | BIT(READY), LISTINGS, 128, false},
-    {"L", ALWAYS | BIT(READY), LISTINGS, BATCH, false},
-    {"F", ALWAYS | BIT(FRESH), BIT(READY) | LISTINGS, BATCH, false},
+    {"at once", ALWAYS | BIT(READY) | LISTINGS, 0, 0},
+    {"L/128", ALWAYS | BIT(READY), LISTINGS, 128},
+    {"L", ALWAYS | BIT(READY), LISTINGS, BATCH},
+    {"F", ALWAYS | BIT(FRESH), BIT(READY) | LISTINGS, BATCH},
 };
 static const struct layout full[] = {
-    {"at once", ALWAYS | BESIDE | BIT(READY) | LISTINGS, 0, 0, false},
-    {"L/128", ALWAYS | BESIDE | BIT(READY), LISTINGS, 128, false},
-    {"L", ALWAYS | BESIDE | BIT(READY), LISTINGS, BATCH, false},
-    {"F", ALWAYS | BESIDE | BIT(FRESH), BIT(READY) | LISTINGS, BATCH, false},
+    {"at once", ALWAYS | BESIDE | BIT(READY) | LISTINGS, 0, 0},
+    {"L/128", ALWAYS | BESIDE | BIT(READY), LISTINGS, 128},
+    {"L", ALWAYS | BESIDE | BIT(READY), LISTINGS, BATCH},
+    {"F", ALWAYS | BESIDE | BIT(FRESH), BIT(READY) | LISTINGS, BATCH},
 };
 
 static void compare_print(const char *what, const struct layout *layouts, unsigned n,
@@ -170,15 +168,9 @@ static void compare_print(const char *what, const struct layout *layouts, unsign
     for (unsigned i = 0; i < n; i++)
         printf("  %s %6.1fk/s %5.0f pages", layouts[i].name, jobs * 1e3 / median_us(&samples[i]),
                samples[i].pages);
-    printf("  last/one before %.2f\n", median_us(&samples[n - 2]) / median_us(&samples[n - 1]));
+    printf("  F/L %.2f\n", median_us(&samples[n - 2]) / median_us(&samples[n - 1]));
     fflush(stdout);
 }
-
-struct comparison {
-    const char *what;
-    turn_fn *turn;
-    bool is_queued;
-};
 
 static int compare_at(const struct layout *layouts, unsigned n, unsigned accounts, bool is_queued)
 {
@@ -216,30 +208,12 @@ static int run_compare(void)
     return r;
 }
 
-/* ---- zeros ahead ---- */
-
-static int run_ahead(void)
-{
-    const struct layout layouts[] = {
-        {"bare end", full[2].at_once, full[2].folded, BATCH, false},
-        {"zeros ahead", full[2].at_once, full[2].folded, BATCH, true},
-    };
-    int r = 0;
-    for (size_t i = 0; i < ARRAY_LEN(account_counts) && r == 0; i++) {
-        printf("%u accounts\n", account_counts[i]);
-        r = compare_at(layouts, 2, account_counts[i], true);
-        if (r == 0)
-            r = compare_at(layouts, 2, account_counts[i], false);
-    }
-    return r;
-}
-
 /* ---- the command ---- */
 
 static const struct {
     const char *name;
     int (*run)(void);
-} commands[] = {{"tables", run_tables}, {"compare", run_compare}, {"ahead", run_ahead}};
+} commands[] = {{"tables", run_tables}, {"compare", run_compare}};
 
 static const struct {
     const char *name;
@@ -280,7 +254,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "layout: the store answered %d (%s)\n", r, err_trace(trace, sizeof trace));
         return EXIT_IO;
     }
-    fprintf(stderr, "usage: layout tables|compare|ahead [--dir DIR] [--rounds N] [--commits N] "
+    fprintf(stderr, "usage: layout tables|compare [--dir DIR] [--rounds N] [--commits N] "
                     "[--history N] [--jobs N]\n");
     return EXIT_USAGE;
 }

@@ -179,8 +179,6 @@ static int lease(struct world *w, struct txn *txn, unsigned n)
 
 static int turn_begin(struct world *w, struct txn **ret_txn)
 {
-    if (w->layout.is_tended)
-        store_tend(w->store, ++w->turn);
     w->turn++;
     return store_begin(w->store, ret_txn);
 }

@@ -36,7 +36,6 @@ struct layout {
     const char *name;
     unsigned at_once, folded; /* masks of parts */
     unsigned batch; /* jobs sorted together for the fold; at most two batches are unfolded */
-    bool is_tended; /* zeros are written ahead of the file's end */
 };
 
 struct world;

@@ -6,6 +6,7 @@
  * The instants come from a seed, printed, and given again as the third argument. */
 #include "worker_rig.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@ static void chaos(const char *slots, unsigned seed)
     pid_t w = worker_start(&rig, slots[0] == '1' ? "one" : "four", options);
     srand(seed);
     for (int i = 0; i < KILLS; i++) {
-        usleep((useconds_t)(20000 + rand() % 150000));
+        poll(NULL, 0, 20 + rand() % 150);
         rotad_kill(&rig);
         rotad_start(&rig);
     }

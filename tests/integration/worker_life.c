@@ -2,6 +2,7 @@
  * death may lose a job, run it twice at one time, or leave a process behind. */
 #include "worker_rig.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@ static void a_killed_worker_gives_its_job_back(void)
     worker_kill(&rig, first);
     uint64_t killed_ms = clock_boot_ms();
     while (lock_is_held(&rig) && clock_boot_ms() < killed_ms + 2000)
-        usleep(5000);
+        poll(NULL, 0, 5);
     CHECK(!lock_is_held(&rig), "the build outlived its worker");
     uint64_t gone_ms = clock_boot_ms() - killed_ms;
     job_wait(&rig, job, ROTA__STATE__SUCCEEDED, 2, NULL, LEASE_MS + 1000 - gone_ms, NULL);
@@ -47,7 +48,7 @@ static void a_broker_killed_costs_no_build(void)
     job_wait(&rig, job, ROTA__STATE__LEASED, 1, "on", 5000, NULL);
     job_wait(&rig, other, ROTA__STATE__LEASED, 1, "on", 5000, NULL);
     rotad_kill(&rig);
-    usleep(1600000); /* the first ends now, with nobody to tell */
+    poll(NULL, 0, 1600); /* the first ends now, with nobody to tell */
     rotad_start(&rig);
     uint64_t began_ms = clock_boot_ms();
     job_wait(&rig, job, ROTA__STATE__SUCCEEDED, 1, NULL, 15000, NULL);
@@ -86,7 +87,7 @@ static void a_second_signal_kills_and_gives_back(void)
     pid_t w = worker_start(&rig, "w", options);
     job_wait(&rig, other, ROTA__STATE__LEASED, 1, "long", 5000, NULL);
     kill(w, SIGTERM);
-    usleep(300000);
+    poll(NULL, 0, 300);
     uint64_t began_ms = clock_boot_ms();
     kill(w, SIGTERM);
     CHECK(worker_wait(&rig, w, 5000) == 130, "a hurried leave ends with 130");
@@ -128,7 +129,7 @@ static void an_idle_worker_leaves_but_stays_while_heated(void)
            (unsigned long long)cold_ms, (unsigned long long)hot_ms);
     heat(60000); /* comes while the worker runs, and ends early: told by heartbeat both times */
     w = worker_start(&rig, "w", options);
-    usleep(2500000);
+    poll(NULL, 0, 2500);
     CHECK(kill(w, 0) == 0, "left in spite of heat");
     began_ms = clock_boot_ms();
     heat(0);
@@ -193,7 +194,7 @@ static void two_of_a_name_do_not_fight(void)
     rig_script(&rig, "exit 0");
     pid_t a = worker_start(&rig, "twin", NULL), b = worker_start(&rig, "twin", NULL);
     snprintf(path, sizeof path, "%s/twin.log", rig.dir);
-    usleep(3000000);
+    poll(NULL, 0, 3000);
     CHECK(file_has(path, "lease.replaced"), "nobody said so");
     job_publish(&rig, 0, job);
     uint64_t ms = job_wait(&rig, job, ROTA__STATE__SUCCEEDED, 1, NULL, 6000, NULL);

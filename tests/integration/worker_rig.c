@@ -78,7 +78,7 @@ static int reap(pid_t pid, uint64_t ms)
             return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
         CHECK(got == 0 && clock_boot_ms() < until_ms, "process %d did not end within %llu ms",
               (int)pid, (unsigned long long)ms);
-        usleep(10000);
+        poll(NULL, 0, 10);
     }
 }
 

@@ -3,9 +3,12 @@
 #undef NDEBUG
 #include "echo_server.h"
 
+#include "tls_pem.h"
+
 #include <assert.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
+#include <nng/supplemental/tls/tls.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +23,7 @@ struct echo {
     pthread_mutex_t lock;
     nng_socket socket;
     nng_aio *aio;
-    bool is_up, is_held;
+    bool is_up, is_held, has_tls;
     nng_msg *held[HELD_MAX];
     unsigned held_count, requests, pipes;
 };
@@ -72,6 +75,20 @@ static void pipe_came(nng_pipe pipe, nng_pipe_ev event, void *arg)
     pthread_mutex_unlock(&e->lock);
 }
 
+static void listener_start(struct echo *e)
+{
+    nng_listener listener;
+    assert(nng_listener_create(&listener, e->socket, e->url) == 0);
+    if (e->has_tls) {
+        nng_tls_config *tls;
+        assert(nng_tls_config_alloc(&tls, NNG_TLS_MODE_SERVER) == 0);
+        assert(nng_tls_config_own_cert(tls, tls_server_pem, tls_server_key_pem, NULL) == 0);
+        assert(nng_listener_set_ptr(listener, NNG_OPT_TLS_CONFIG, tls) == 0);
+        nng_tls_config_free(tls); /* the listener holds it */
+    }
+    assert(nng_listener_start(listener, 0) == 0);
+}
+
 void echo_up(struct echo *e)
 {
     assert(!e->is_up);
@@ -79,7 +96,7 @@ void echo_up(struct echo *e)
     assert(nng_socket_set_int(e->socket, NNG_OPT_SENDBUF, HELD_MAX) == 0);
     assert(nng_pipe_notify(e->socket, NNG_PIPE_EV_ADD_POST, pipe_came, e) == 0);
     assert(nng_aio_alloc(&e->aio, received, e) == 0);
-    assert(nng_listen(e->socket, e->url, NULL, 0) == 0);
+    listener_start(e);
     e->is_up = true;
     nng_recv_aio(e->socket, e->aio);
 }
@@ -100,16 +117,27 @@ void echo_down(struct echo *e)
     e->is_up = false;
 }
 
-struct echo *echo_new(const char *url, echo_answer *answer, void *arg)
+static struct echo *echo_make(const char *url, echo_answer *answer, void *arg, bool has_tls)
 {
     struct echo *e = calloc(1, sizeof *e);
     assert(e);
     snprintf(e->url, sizeof e->url, "%s", url);
     e->answer = answer;
     e->arg = arg;
+    e->has_tls = has_tls;
     pthread_mutex_init(&e->lock, NULL);
     echo_up(e);
     return e;
+}
+
+struct echo *echo_new(const char *url, echo_answer *answer, void *arg)
+{
+    return echo_make(url, answer, arg, false);
+}
+
+struct echo *echo_new_tls(const char *url, echo_answer *answer, void *arg)
+{
+    return echo_make(url, answer, arg, true);
 }
 
 void echo_free(struct echo *e)

@@ -16,6 +16,9 @@ typedef bool echo_answer(void *arg, const Rota__Request *request, Rota__Reply *r
 struct echo *echo_new(const char *url, echo_answer *answer, void *arg);
 void echo_free(struct echo *e);
 
+/* The same on tls+tcp, with the certificate for "localhost" of tls_pem.h. */
+struct echo *echo_new_tls(const char *url, echo_answer *answer, void *arg);
+
 /* Closes the socket, so that clients see their pipes close, and opens it again. */
 void echo_down(struct echo *e);
 void echo_up(struct echo *e);

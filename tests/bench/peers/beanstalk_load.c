@@ -29,6 +29,8 @@ enum {
     IN_FLIGHT_MAX = 8192,
     POLL_MS = 100,
     PARK_NS = 3000000,
+    DIAL_NS = 5000000,
+    DIALS_MAX = 1000,
 };
 
 struct settings {
@@ -70,17 +72,24 @@ static void body_make(void)
 
 /* ---- a connection ---- */
 
+/* beanstalkd may be just starting: its socket is made first and listens a moment later. */
 static int conn_open(struct conn *c, const char *path)
 {
+    static const struct timespec pause = {.tv_nsec = DIAL_NS};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     c->have = 0;
     c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (c->fd < 0)
         return err_raise(-errno);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    if (connect(c->fd, (struct sockaddr *)&address, sizeof address) < 0)
-        return err_raise(-errno);
-    return 0;
+    for (int i = 0; i < DIALS_MAX; i++) {
+        if (connect(c->fd, (struct sockaddr *)&address, sizeof address) == 0)
+            return 0;
+        if (errno != ENOENT && errno != ECONNREFUSED)
+            return err_raise(-errno);
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+    }
+    return err_raise(-ECONNREFUSED);
 }
 
 /* Commands are short, and their replies are read before the next: no partial sends to keep. */

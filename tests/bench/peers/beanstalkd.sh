@@ -18,36 +18,27 @@ socket=$socket_dir/beanstalkd.sock
 pid=
 
 stop() {
-    [ -n "$pid" ] || return 0
-    kill "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-    pid=
+  [ -n "$pid" ] || return 0
+  kill "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  pid=
 }
 trap 'stop; rm -rf "$dir" "$socket_dir"' EXIT
 trap 'exit 130' INT TERM HUP
 
 if [ "$(stat -f -c %T "$dir")" = tmpfs ]; then
-    echo "beanstalkd.sh: the current folder lies in memory, where a flush costs nothing" >&2
-    exit 78
+  echo "beanstalkd.sh: the current folder lies in memory, where a flush costs nothing" >&2
+  exit 78
 fi
 
-# Waits until something listens; a connection that says nothing does no harm.
-await() {
-    for _ in $(seq 200); do
-        [ -S "$socket" ] && return 0
-        kill -0 "$pid" 2>/dev/null || break
-        read -rt 0.02 <> <(:) || true
-    done
+for scenario in "$@"; do
+  mkdir "$dir/log"
+  beanstalkd -l "unix:$socket" -b "$dir/log" -f "${FSYNC_MS:-0}" 2>"$dir/messages" &
+  pid=$!
+  "$load" "$scenario" --socket "$socket" --data "$dir" --seconds "$seconds" --json || {
     cat "$dir/messages" >&2
     exit 69
-}
-
-for scenario in "$@"; do
-    mkdir "$dir/log"
-    beanstalkd -l "unix:$socket" -b "$dir/log" -f "${FSYNC_MS:-0}" 2>"$dir/messages" &
-    pid=$!
-    await
-    "$load" "$scenario" --socket "$socket" --data "$dir" --seconds "$seconds" --json
-    stop
-    rm -rf "$dir/log" "$socket"
+  }
+  stop
+  rm -rf "$dir/log" "$socket"
 done
