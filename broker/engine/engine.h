@@ -89,7 +89,8 @@ void effects_deinit(struct effects *fx);
 MUST_USE int engine_turn(struct engine *e, struct now now, struct inbound *requests,
                          struct effects *fx);
 
-/* How long the loop may sleep before something falls due; at most `most_ms`. 0: there is work. */
+/* How long the loop may sleep before something falls due; at most `most_ms`. 1 or less: run a turn now, even
+ * an empty one (0: the last turn stopped at its limit of jobs).                                       */
 uint32_t engine_idle_ms(const struct engine *e, struct now now, uint32_t most_ms);
 
 /* Answers every parked poll with nothing, for a clean shutdown. */

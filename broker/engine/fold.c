@@ -11,8 +11,7 @@
 
 enum {
     FOLD_SLICE = 128,
-    FOLD_AT_LEAST = 128,  /* wait for so many, or */
-    FOLD_PATIENCE_MS = 50, /* until so long nothing was folded */
+    FOLD_AT_LEAST = 128, /* wait for so many, or until FOLD_PATIENCE_MS have gone by */
 };
 
 void fold_add(struct turn *t, struct job_id id, uint64_t account, uint32_t app)

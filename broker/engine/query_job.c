@@ -231,12 +231,16 @@ enum error_code query_job_fill(struct query *q, struct job_id id, const struct j
 
 /* FNV-1a over what a watcher sees, so that the version of a job needs no memory of its own and
  * means the same before and after a restart. */
-static uint64_t mix(uint64_t h, const void *p, size_t n)
+static uint64_t mix_number(uint64_t h, uint32_t v)
 {
-    const uint8_t *b = p;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ b[i]) * 0x100000001b3ull;
-    return h;
+    return (h ^ v) * 0x100000001b3ull;
+}
+
+static uint64_t mix_text(uint64_t h, const char *text)
+{
+    for (; *text; text++)
+        h = mix_number(h, (uint8_t)*text);
+    return mix_number(h, 0);
 }
 
 static uint64_t version_of(const Rota__Job *job)
@@ -244,9 +248,11 @@ static uint64_t version_of(const Rota__Job *job)
     const uint32_t numbers[] = {(uint32_t)job->state, job->cancelling, job->attempt, job->percent,
                                 job->priority};
     const char *const texts[] = {job->phase, job->message, job->reason, job->worker, job->pool};
-    uint64_t h = mix(0xcbf29ce484222325ull, numbers, sizeof numbers);
+    uint64_t h = 0xcbf29ce484222325ull;
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        h = mix_number(h, numbers[i]);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        h = mix(h, texts[i], strlen(texts[i]) + 1);
+        h = mix_text(h, texts[i]);
     return h ? h : 1;
 }
 

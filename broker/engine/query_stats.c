@@ -214,7 +214,7 @@ static int stats_fill(struct query *q, Rota__StatsResult *result)
     fill_tiers(q, &totals, &heads, result);
     result->events = totals.last_seq;
     result->turns = totals.turns;
-    return r < 0 ? err_pass(r) : fill_pools(q, &facts, result);
+    return r ? err_pass(r) : fill_pools(q, &facts, result);
 }
 
 static void stats_broker(struct query *q, Rota__StatsResult *result)

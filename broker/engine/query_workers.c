@@ -132,7 +132,7 @@ enum error_code query_workers(struct query *q, size_t bytes_max, Rota__WorkerSta
     int r = board_workers(q->board, &workers, &workers_n);
     if (r == 0)
         r = board_leases(q->board, &leases, &leases_n);
-    if (r < 0)
+    if (r)
         return query_fault(r);
     qsort(workers, workers_n, sizeof *workers, by_name);
     qsort(leases, leases_n, sizeof *leases, by_worker);

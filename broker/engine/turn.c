@@ -220,13 +220,13 @@ uint32_t engine_idle_ms(const struct engine *e, struct now now, uint32_t most_ms
     uint64_t bt_ms = now.boot_ms + e->broker_offset_ms;
     if (e->has_more)
         return 0;
-    uint64_t idle = most_ms;
+    uint64_t due_ms = bt_ms + most_ms;
     const struct alarm *a = alarms_first(&e->cache.alarms);
-    if (a && a->at_ms <= bt_ms)
-        idle = 1; /* due already: at once, but never a spin when the store is full */
-    else if (a && a->at_ms - bt_ms < idle)
-        idle = a->at_ms - bt_ms;
-    if (e->cache.unfolded_first != e->cache.unfolded_end && idle > 50)
-        idle = 50;
-    return (uint32_t)idle;
+    if (a && a->at_ms < due_ms)
+        due_ms = a->at_ms;
+    uint64_t fold_ms = e->fold_ms + FOLD_PATIENCE_MS;
+    if (e->cache.unfolded_first != e->cache.unfolded_end && fold_ms < due_ms)
+        due_ms = fold_ms;
+    /* Due already: at once, but never a spin when the store is full. */
+    return due_ms > bt_ms ? (uint32_t)(due_ms - bt_ms) : 1;
 }

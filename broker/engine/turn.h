@@ -153,6 +153,7 @@ MUST_USE int object_release(struct turn *t, uint8_t kind, const struct account *
                             const uint8_t sha256[32]);
 
 /* fold.c */
+enum { FOLD_PATIENCE_MS = 50 }; /* a tail shorter than a slice waits no longer for company */
 void fold_add(struct turn *t, struct job_id id, uint64_t account, uint32_t app);
 MUST_USE int fold_some(struct turn *t);
 

@@ -182,6 +182,31 @@ static void test_a_link_is_no_upload(void **state)
     printf("link and fifo refused\n");
 }
 
+/* A file that somebody else can still write to is copied before it is checked. */
+static void test_a_file_with_another_name_is_copied(void **state)
+{
+    (void)state;
+    struct body b;
+    char job[32], error[40], path[PATH_MAX], link_path[PATH_MAX];
+    body_init(&b);
+    Rota__Reply *reply = invite(rig.root, NULL, ROTA__OBJECT_KIND__SOURCE, &b, BODY_BYTES);
+    file_put(reply->sign_upload->url, b.bytes, sizeof b.bytes);
+    url_path(reply->sign_upload->url, path);
+    snprintf(link_path, sizeof link_path, "%s/second-name", rig.dir);
+    assert_int_equal(link(path, link_path), 0);
+    rota_reply_free(reply);
+    publish_source(rig.root, "maker", b.source, job, error);
+    assert_string_equal(error, "");
+    int fd = open(link_path, O_WRONLY | O_TRUNC);
+    assert_int_equal(write(fd, "changed", 7), 7);
+    close(fd);
+    reply = download(rig.root, job, ROTA__OBJECT_KIND__SOURCE, NULL);
+    assert_null(reply->error);
+    assert_true(file_is(reply->sign_download->url, &b));
+    rota_reply_free(reply);
+    printf("the stored source did not change with the uploader's\n");
+}
+
 static Rota__Reply *finish(struct rota_client *c, Rota__LeaseRef *lease, Rota__Artifact *artifact,
                            Rota__Attestation *attestation)
 {
@@ -495,6 +520,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_publish_needs_its_source),
         cmocka_unit_test(test_a_link_is_no_upload),
+        cmocka_unit_test(test_a_file_with_another_name_is_copied),
         cmocka_unit_test(test_a_bundle_goes_through),
         cmocka_unit_test(test_a_source_stays_under_a_publish_on_its_way),
         cmocka_unit_test(test_a_log_keeps_its_last_words),

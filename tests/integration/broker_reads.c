@@ -328,8 +328,8 @@ static void test_the_event_log_tells_the_life_of_a_job(void **state)
 {
     (void)state;
     char job[32], key[KEY_MAX];
-    Rota__EventKind kinds[8];
-    size_t all, own;
+    Rota__EventKind kinds[8] = {0};
+    size_t all = 0, own = 0;
     rig_account(&rig, "logged", ROTA__TIER__P0, 0);
     rig_key(&rig, "logged", ROTA__ROLE__ACCOUNT, key, NULL);
     publish_task(rig.root, "logged", "app", job);
