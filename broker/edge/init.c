@@ -20,6 +20,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { MAP_BYTES = 1 << 30 }; /* for these few rows; rotad maps more when it serves */
+
 static int complain(const char *what, const char *hint)
 {
     fprintf(stderr, "rotad init: %s. %s.\n", what, hint);
@@ -44,7 +46,7 @@ static bool is_environment(const char *name)
 static int store_make(const struct init_settings *s, const struct keys *keys, char *ret_credential)
 {
     AUTO(store) store = NULL;
-    struct store_config config = {.dir = s->data, .create = true};
+    struct store_config config = {.dir = s->data, .map_bytes = MAP_BYTES, .create = true};
     int r = store_open(&config, &store);
     if (r == STORE_BUSY)
         return complain("another rotad has this folder open", "Choose another --data");

@@ -4,8 +4,8 @@
  * the unfolded jobs are all newer than the folded ones: a page walks `job` downwards to the place
  * of the fold and goes on in the index. Without an account the job table itself is the list; for
  * states that have a table of their own (leased, held, the ended ones) that table is. A page looks
- * at no more than LIST_ROWS_MAX rows and may therefore come short, even empty, with a cursor to go
- * on from.          */
+ * at no more than about LIST_COST_MAX rows and may therefore come short, even empty, with a cursor
+ * to go on from.          */
 #include "engine/query.h"
 #include "engine/query_parts.h"
 
@@ -26,14 +26,14 @@ void id_walk_close(struct id_walk *w)
     w->cursor = cursor_free(w->cursor);
 }
 
-int id_walk_next(struct id_walk *w, struct job_id *ret_id)
+int id_walk_next(struct id_walk *w, struct job_id *ret_id, struct span *ret_value)
 {
     struct key_buf k = w->prefix;
-    struct span key, value;
+    struct span key;
     memcpy(k.b + w->prefix_n, w->below.b, sizeof w->below.b);
-    int r = w->has_begun ? cursor_prev(w->cursor, &key, &value)
+    int r = w->has_begun ? cursor_prev(w->cursor, &key, ret_value)
                          : cursor_before(w->cursor, span_of(k.b, w->prefix_n + sizeof w->below.b),
-                                         &key, &value);
+                                         &key, ret_value);
     w->has_begun = true;
     if (r)
         return r;
@@ -49,7 +49,7 @@ struct page {
     uint32_t app;     /* 0: all, or by name below */
     const char *app_name;
     Rota__State state;
-    size_t limit, rows, bytes;
+    size_t limit, cost, bytes;
     struct job_id below, last, fold;
     Rota__ListResult *result;
     bool is_full;
@@ -132,18 +132,35 @@ static enum error_code page_add(struct query *q, struct page *page, struct job_i
     return E_OK;
 }
 
+/* The job's row: the walk stands on it when it walks `job` itself. */
+static enum error_code row_of(struct query *q, enum table t, struct job_id id, struct span value,
+                              struct job_row *ret_row)
+{
+    struct key_buf k;
+    if (t != TABLE_JOB)
+        return query_job_row(q, id, ret_row);
+    int r = row_decode(&job_row_type, key_id(&k, id), value, ret_row);
+    if (r)
+        return query_fault(r);
+    return auth_sees(q->who, ret_row->account) ? E_OK : E_JOB_UNKNOWN;
+}
+
 /* Looks at one id. Jobs whose row is gone (retention) are passed over. */
-static enum error_code page_visit(struct query *q, struct page *page, struct job_id id)
+static enum error_code page_visit(struct query *q, struct page *page, enum table t,
+                                  struct job_id id, struct span value)
 {
     struct job_row row = {0};
-    enum error_code e = query_job_row(q, id, &row);
+    enum error_code e = row_of(q, t, id, value, &row);
+    page->cost++;
     if (e == E_JOB_UNKNOWN || (e == E_OK && !fits(page, &row))) {
         page->last = id;
         return E_OK;
     }
     Rota__State state = page->state;
-    if (e == E_OK && page->state != ROTA__STATE__STATE_NONE)
+    if (e == E_OK && page->state != ROTA__STATE__STATE_NONE) {
         e = query_state(q, id, &state);
+        page->cost += LIST_COST_STATE;
+    }
     if (e)
         return e;
     if (state != page->state) {
@@ -159,14 +176,15 @@ static enum error_code page_walk(struct query *q, struct page *page, enum table 
 {
     struct id_walk w;
     struct job_id id;
+    struct span value;
     enum error_code e = E_OK;
     int r = id_walk_open(&w, q->txn, t, prefix, page->below);
     while (r == 0 && e == E_OK && !page->is_full) {
-        r = id_walk_next(&w, &id);
+        r = id_walk_next(&w, &id, &value);
         if (r || job_id_cmp(id, floor) <= 0)
             break;
-        e = page_visit(q, page, id);
-        page->is_full |= ++page->rows >= LIST_ROWS_MAX;
+        e = page_visit(q, page, t, id, value);
+        page->is_full |= page->cost >= LIST_COST_MAX;
     }
     id_walk_close(&w);
     return r < 0 ? query_fault(r) : e;

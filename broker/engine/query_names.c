@@ -238,7 +238,7 @@ static int keys_fill(struct query *q, uint64_t only, uint32_t after, size_t limi
     int r = cursor_open(q->txn, TABLE_KEY_SERIAL, &cursor);
     if (r == 0)
         r = cursor_seek(cursor, key_u32(&k, after + 1), &key, &value);
-    while (r == 0 && result->n_key < limit && seen++ < LIST_ROWS_MAX) {
+    while (r == 0 && result->n_key < limit && seen++ < LIST_COST_MAX) {
         serial = get_be32(key.p);
         r = key_visit(q, key, value, only, result);
         if (r == 0)

@@ -11,7 +11,8 @@
 enum {
     LIST_LIMIT_DEFAULT = 20,
     LIST_LIMIT_MAX = 100,
-    LIST_ROWS_MAX = 10000, /* looked at for one page */
+    LIST_COST_MAX = 80000, /* of one page: a row looked at costs 1, asking for its state: */
+    LIST_COST_STATE = 8,
     EVENTS_LIMIT_DEFAULT = 100,
     EVENTS_LIMIT_MAX = 1000,
     EVENTS_SCAN_MAX = 10000,      /* looked at for one answer */
@@ -61,8 +62,8 @@ struct id_walk {
 int id_walk_open(struct id_walk *w, struct txn *txn, enum table t, struct span prefix,
                  struct job_id below);
 void id_walk_close(struct id_walk *w);
-/* 0 or STORE_MISSING at the end. */
-int id_walk_next(struct id_walk *w, struct job_id *ret_id);
+/* 0 or STORE_MISSING at the end; the value is the row's in that table. */
+int id_walk_next(struct id_walk *w, struct job_id *ret_id, struct span *ret_value);
 
 /* Broker time of now. */
 uint64_t query_broker_ms(const struct query *q, const struct board_totals *totals);

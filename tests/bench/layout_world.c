@@ -102,7 +102,7 @@ static int publish(struct world *w, struct txn *txn, unsigned n)
     for (unsigned i = 0; i < n && r == 0; i++) {
         struct entry *e = NULL;
         r = entry_new(w, &e);
-        if (r == 0) {
+        if (e) {
             w->tally[e->account].ready++;
             r = parts_write(w, txn, e, w->layout.at_once);
         }
@@ -230,7 +230,7 @@ static int preload_slice(struct world *w, size_t history)
     for (unsigned i = 0; i < PRELOAD_COMMIT && w->n < history && r == 0; i++) {
         struct entry *e = NULL;
         r = entry_new(w, &e);
-        if (r)
+        if (!e)
             break;
         e->is_taken = !w->is_queued;
         unsigned mask = preload_mask(w, w->n - 1, history);

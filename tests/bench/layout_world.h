@@ -35,7 +35,7 @@ const char *part_name(enum part p);
 struct layout {
     const char *name;
     unsigned at_once, folded; /* masks of parts */
-    unsigned batch; /* jobs sorted together for the fold; at most two batches are unfolded */
+    size_t batch; /* jobs sorted together for the fold; at most two batches are unfolded */
 };
 
 struct world;

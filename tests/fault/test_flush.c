@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-enum { TURNS = 25 };
+enum { TURNS = 25, ROWS = 3 }; /* commit_turns puts so many rows in a turn */
 
 static const char *shim_path, *program_path;
 
@@ -119,7 +119,7 @@ static void acknowledged_is_stored(const struct outcome *o)
     struct store *s = kit_open(o->dir);
     {
         AUTO(txn) snap = kit_snapshot(s);
-        for (uint64_t i = 0; i < o->acknowledged * 3; i++)
+        for (uint64_t i = 0; i < o->acknowledged * ROWS; i++)
             assert_true(kit_event_is(snap, i, 300));
     }
     store_free(s);
@@ -144,7 +144,7 @@ static void each_flush_fails_in_turn_and_nothing_said_is_lost(void **state)
         assert_int_equal(o.exit_code, EXIT_IO);
         assert_true(o.acknowledged < TURNS);
     }
-    assert_true(at - 1 >= 2 * TURNS);
+    assert_true(at > 2ul * TURNS);
     print_message("%llu of %llu flushes failed in turn: exit 74 each, %llu acknowledged, 0 lost\n",
                   (unsigned long long)(at - 1), (unsigned long long)(at - 1),
                   (unsigned long long)said);

@@ -210,7 +210,8 @@ struct watcher {
     struct rota_client *client;
     const char *job;
     pthread_t thread;
-    unsigned changes, percents;
+    unsigned changes;
+    _Atomic unsigned percents;
     Rota__State last;
 };
 
@@ -262,7 +263,7 @@ static void beat(Rota__LeaseRef *lease, const char *phase, uint32_t percent)
 /* Asks until the watcher has seen the percent: the next beat must not overtake it. */
 static void await_seen(const struct watcher *w, unsigned percents)
 {
-    for (int i = 0; i < 20000 && __atomic_load_n(&w->percents, __ATOMIC_SEQ_CST) < percents; i++) {
+    for (int i = 0; i < 20000 && w->percents < percents; i++) {
         Rota__Request r;
         Rota__Ping ping = ROTA__PING__INIT;
         rota_reply_free(must(rig.root, ASK(r, PING, ping, &ping)));

@@ -17,25 +17,40 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ID_BYTES = 4, SEND_WAIT_MS = 2000 };
+extern const char *zz_notes;
+enum { ID_BYTES = 4, SEND_WAIT_MS = 2000, CONNECT_WAIT_MS = 3000 };
+
+/* While an endpoint listens anew there is nobody at its address for some milliseconds; every real
+ * client tries again, and so do we. */
+static int connect_patiently(const struct sockaddr *address, socklen_t n)
+{
+    uint64_t until_ms = clock_boot_ms() + CONNECT_WAIT_MS;
+    for (;;) {
+        int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert(fd >= 0);
+        if (connect(fd, address, n) == 0)
+            return fd;
+        close(fd);
+        if (clock_boot_ms() >= until_ms) { fprintf(stderr, "errno %d notes\n%s", errno, zz_notes); (void)!system("ss -tanp | grep -v 0.0.0.0:22 | awk \"{print \\$1,\\$4,\\$5}\" | sort | uniq -c | sort -rn | head -20 >&2"); } assert(clock_boot_ms() < until_ms);
+        poll(NULL, 0, 5);
+    }
+}
 
 struct wire wire_open_ipc(const char *path)
 {
-    struct wire w = {.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), .is_ipc = true};
     struct sockaddr_un un = {.sun_family = AF_UNIX};
-    assert(w.fd >= 0 && strlen(path) < sizeof un.sun_path);
+    assert(strlen(path) < sizeof un.sun_path);
     memcpy(un.sun_path, path, strlen(path));
-    assert(connect(w.fd, (struct sockaddr *)&un, sizeof un) == 0);
-    return w;
+    return (struct wire){.fd = connect_patiently((struct sockaddr *)&un, sizeof un),
+                         .is_ipc = true};
 }
 
 struct wire wire_open_tcp(uint16_t port)
 {
-    struct wire w = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     struct sockaddr_in in = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int on = 1;
-    assert(w.fd >= 0 && connect(w.fd, (struct sockaddr *)&in, sizeof in) == 0);
+    struct wire w = {.fd = connect_patiently((struct sockaddr *)&in, sizeof in)};
     setsockopt(w.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return w;
 }

@@ -15,6 +15,8 @@ static const struct row_type *const types[] = {
     &object_row_type, &meta_row_type,
 };
 
+enum { TYPES = sizeof types / sizeof types[0] };
+
 static size_t member_bytes(enum field_kind kind)
 {
     static const size_t bytes[] = {[FIELD_U8] = 1,
@@ -76,7 +78,7 @@ static void every_member_of_every_row_has_its_field(void **state)
     (void)state;
     unsigned fields = 0;
     bool has_type[TABLE_COUNT] = {0};
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+    for (size_t i = 0; i < (size_t)TYPES; i++) {
         const struct row_type *type = types[i];
         assert_true(type->version >= 1);
         assert_false(has_type[type->table]);
@@ -92,14 +94,14 @@ static void every_member_of_every_row_has_its_field(void **state)
     for (unsigned t = 0; t < TABLE_COUNT; t++)
         if (!has_type[t])
             fail_msg("table %s has no row type", table_name(t));
-    print_message("%zu row types, %u fields, %d tables\n", ARRAY_LEN(types), fields, TABLE_COUNT);
+    print_message("%zu row types, %u fields, %d tables\n", (size_t)TYPES, fields, TABLE_COUNT);
 }
 
 static void a_row_comes_back_as_it_was_written(void **state)
 {
     (void)state;
     uint64_t x = 11, rows = 0;
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+    for (size_t i = 0; i < (size_t)TYPES; i++) {
         void *row = malloc(types[i]->size), *back = malloc(types[i]->size);
         assert_true(row && back);
         for (unsigned n = 0; n < 500; n++, rows++) {
@@ -114,7 +116,7 @@ static void a_row_comes_back_as_it_was_written(void **state)
         free(row);
         free(back);
     }
-    print_message("%llu rows of %zu types\n", (unsigned long long)rows, ARRAY_LEN(types));
+    print_message("%llu rows of %zu types\n", (unsigned long long)rows, (size_t)TYPES);
 }
 
 static void decode_is_refused(const struct row_type *type, struct span key, struct span v)
@@ -128,7 +130,7 @@ static void every_flipped_bit_and_every_cut_is_seen(void **state)
 {
     (void)state;
     uint64_t x = 5, flips = 0, cuts = 0;
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+    for (size_t i = 0; i < (size_t)TYPES; i++) {
         uint8_t row[sizeof(struct job_row)];
         row_random(types[i], &x, row);
         struct span v = encode(types[i], span_str("key"), row);
@@ -194,7 +196,8 @@ static void older_rows_read_with_zeros_and_newer_rows_are_refused(void **state)
 static void the_form_on_the_disk_is_the_fixture(void **state)
 {
     (void)state;
-    static const char *const fixture = "01cee9a45b8626bb5e000000010000000200000003000000040000000102030405";
+    static const char *const fixture =
+        "01cee9a45b8626bb5e000000010000000200000003000000040000000102030405";
     struct tally_row row = {
         .ready = 1, .running = 2, .delayed = 3, .held = 4, .turn = 0x0102030405};
     struct key_buf b;
@@ -212,7 +215,7 @@ static void the_forms_of_all_rows_are_pinned(void **state)
     uint64_t x = 1;
     crypto_generichash_state sum;
     crypto_generichash_init(&sum, NULL, 0, 16);
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+    for (size_t i = 0; i < (size_t)TYPES; i++) {
         uint8_t row[sizeof(struct job_row)];
         row_random(types[i], &x, row);
         struct span v = encode(types[i], span_str("key"), row);

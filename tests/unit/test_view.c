@@ -1,9 +1,10 @@
-/* test_view.c shows that the screen is what was designed, cell by cell as text: at 80x24, wide, narrow, empty, with
- * the broker away or refusing, with the form and the help over it, in ASCII, and with names that are wide, marked,
- * or hostile. It matters because a screen that shifts by a column, or obeys an escape sequence in a name, is
- * seen by people only.
+/* test_view.c shows that the screen is what was designed, cell by cell as text: at 80x24, wide,
+ * narrow, empty, with the broker away or refusing, with the form and the help over it, in ASCII,
+ * and with names that are wide, marked, or hostile. It matters because a screen that shifts by a
+ * column, or obeys an escape sequence in a name, is seen by people only.
  *
- * The expected screens are the files in screens/. ROTA_SCREENS_WRITE=1 writes them anew: then read the diff.    */
+ * The expected screens are the files in screens/. ROTA_SCREENS_WRITE=1 writes them anew: then read
+ * the diff.    */
 #undef NDEBUG
 #include "cli/text.h"
 #include "tui/keys.h"
@@ -93,7 +94,8 @@ static void worker_fill(int i, const char *name, const char *pool, uint32_t slot
 
 static void nexts_fill(size_t n)
 {
-    static const char *const ids[] = {"job_06cv3zk8q0e5w9t1m2n4p6r8s0", "job_06cv3zk9a1b2c3d4e5f6g7h8j9",
+    static const char *const ids[] = {"job_06cv3zk8q0e5w9t1m2n4p6r8s0",
+                                      "job_06cv3zk9a1b2c3d4e5f6g7h8j9",
                                       "job_06cv3zkbz9y8x7w6v5t4s3r2q1"};
     static const char *const accounts[] = {"acme", "globex", "initech_mobile_team"};
     static const char *const apps[] = {"shop", "field-service", "wallet"};
@@ -308,8 +310,9 @@ static void names_of_any_script_keep_the_columns(void **state)
 static void hostile_names_cannot_command_the_terminal(void **state)
 {
     (void)state;
-    job_fill(0, 0, "acme", "\x1b[2J\x1b]0;owned\x07", "bun\x9b"
-                                                        "dle",
+    job_fill(0, 0, "acme", "\x1b[2J\x1b]0;owned\x07",
+             "bun\x9b"
+             "dle",
              42, 72000);
     nexts[0].app = (char *)"a\xe2\x80\xaez\xff\xfe"; /* right-to-left override, broken UTF-8 */
     workers[0].worker = (char *)"line\nbreak\ttab";

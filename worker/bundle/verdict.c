@@ -86,13 +86,19 @@ void verdict_gist(const char *tail, char *to, size_t size)
 
 /* ---- the verdict ---- */
 
-static int end_with(struct work *w, const struct step *s, enum error_code code, const char *why)
+/* With the tool's last words, where they say more than its name does. */
+static int end_with_words(struct work *w, enum error_code code, const char *why)
 {
     char gist[BUILD_TEXT_MAX], text[BUILD_TEXT_MAX];
     verdict_gist(w->words.tail, gist, sizeof gist);
     text_clean(gist, text, sizeof text);
     build_fail(w->result, code, "%s%s%.400s", why, *text ? ": " : "", text);
-    (void)s;
+    return WORK_ENDED;
+}
+
+static int end_with(struct work *w, enum error_code code)
+{
+    build_fail(w->result, code, NULL);
     return WORK_ENDED;
 }
 
@@ -101,8 +107,10 @@ static int end_with_feedback(struct work *w)
 {
     const struct feedback *p = &w->feedback;
     char place[FEEDBACK_PATH_MAX + 32] = "";
-    if (p->file[0] && p->line)
+    if (p->file[0] && p->line && p->column)
         snprintf(place, sizeof place, "%s:%u:%u: ", p->file, p->line, p->column);
+    else if (p->file[0] && p->line)
+        snprintf(place, sizeof place, "%s:%u: ", p->file, p->line);
     else if (p->file[0])
         snprintf(place, sizeof place, "%s: ", p->file);
     build_fail(w->result, p->error, "%s%s", place, p->text);
@@ -111,25 +119,24 @@ static int end_with_feedback(struct work *w)
 
 static int end_with_signal(struct work *w, const struct step *s, int number)
 {
-    char why[128];
-    snprintf(why, sizeof why, "%s was ended by signal %d (%s)", s->name, number, strsignal(number));
-    return end_with(w, s, E_BUILD_CRASHED, why);
+    build_fail(w->result, E_BUILD_CRASHED, "%s was ended by signal %d (%s)", s->name, number,
+               strsignal(number));
+    return WORK_ENDED;
 }
 
 static int judge_failure(struct work *w, const struct step *s, int status)
 {
-    char why[128];
+    char why[64];
     snprintf(why, sizeof why, "%s ended with %d", s->name, status);
     const struct mark *mark = status ? mark_find(s, w->words.tail) : NULL;
     if (mark)
-        return end_with(w, s, mark->error, error_row(mark->error)->text);
+        return mark->needs_net ? end_with_words(w, mark->error, why) : end_with(w, mark->error);
     if (w->space && space_is_full(w->space))
-        return end_with(w, s, E_WORKSPACE_FULL, error_row(E_WORKSPACE_FULL)->text);
+        return end_with(w, E_WORKSPACE_FULL);
     if (status > STATUS_SIGNAL)
         return end_with_signal(w, s, status - STATUS_SIGNAL);
-    if (s->must_say_done && status == STATUS_BOX_FAULT)
-        return end_with(w, s, E_BUILD_CRASHED, why);
-    return end_with(w, s, s->failure, why);
+    bool is_box_fault = s->must_say_done && status == STATUS_BOX_FAULT;
+    return end_with_words(w, is_box_fault ? E_BUILD_CRASHED : s->failure, why);
 }
 
 int verdict_step(struct work *w, const struct step *s, int outcome, int status)
@@ -139,7 +146,7 @@ int verdict_step(struct work *w, const struct step *s, int outcome, int status)
         return WORK_ENDED;
     }
     if (outcome == SANDBOX_BROKEN)
-        return end_with(w, s, E_SANDBOX_FAILED, "bubblewrap failed");
+        return end_with_words(w, E_SANDBOX_FAILED, "bubblewrap failed");
     if (w->feedback.error != E_OK)
         return end_with_feedback(w);
     if (status == 0 && (w->feedback.is_done || !s->must_say_done))

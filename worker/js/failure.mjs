@@ -77,15 +77,16 @@ function relative(root, file) {
   return typeof file === 'string' && path.isAbsolute(file) ? path.relative(root, file) : file;
 }
 
-// "Error: src/a.ts: Unexpected token (7:41)" says the place a second time; the first line is the news, the
-// code frame below it goes to the log with the rest.
+// "Error: src/a.ts: Unexpected token (7:41)" says the place a second time. The first line is the news, or
+// the second where the first only introduces it; the code frame below goes to the log with the rest.
 function gist(text, file) {
-  const first = text.split('\n').find(line => line.trim()) ?? '';
-  return first
-    .replace(/^(?:\w*Error: )+/, '')
-    .replace(file ? `${file}: ` : '', '')
-    .replace(/ \(\d+:\d+\)$/, '')
-    .slice(0, TEXT_MAX);
+  const [first = '', second = ''] = text.split('\n').filter(line => line.trim());
+  const loading = /^Error loading Metro config at: (.*)$/.exec(first);
+  if (loading) {
+    return `${loading[1]}: ${second}`.slice(0, TEXT_MAX);
+  }
+  const bare = first.replace(/^(?:\w*Error: )+/, '').replace(/ \(\d+:\d+\)$/, '').replace(/:\s*$/, '');
+  return (file && bare.startsWith(`${file}: `) ? bare.slice(file.length + 2) : bare).slice(0, TEXT_MAX);
 }
 
 // The line {"type":"error",…}; place members are left out where nothing is known.
