@@ -1,8 +1,8 @@
 /* client.c: a client's life and one call. All calls take this road; rota_call() in client_retry.c
  * is a traveller on it.
  *
- * One lock guards the lists of idle calls and the counts; nothing is done under it but list steps
- * and, rarely, the making of a call or a link. nng is never called back into with it held. */
+ * One lock guards everything, and nothing waits under it. Threads that call, nng's callbacks and
+ * the keeper take it for a few steps each. */
 #include "client.h"
 
 #include "client_link.h"
@@ -51,11 +51,23 @@ static int tls_set(nng_tls_config *tls, const struct rota_client_config *config,
 static bool is_dialable(const nng_url *url)
 {
     if (strcmp(url->u_scheme, "ipc") == 0)
-        return url->u_path && url->u_path[0];
+        return url->u_path && url->u_path[0] && strlen(url->u_path) < IPC_PATH_MAX;
     if (strcmp(url->u_scheme, "tcp") != 0 && strcmp(url->u_scheme, "tls+tcp") != 0)
         return false;
     size_t digits = strspn(url->u_port, "0123456789");
     return url->u_hostname[0] && digits >= 1 && digits <= 5 && !url->u_port[digits];
+}
+
+static int dialer_open(struct rota_client *client)
+{
+    int e = nng_stream_dialer_alloc(&client->dialer, client->url);
+    if (!e && client->tls)
+        e = nng_stream_dialer_set_ptr(client->dialer, NNG_OPT_TLS_CONFIG, client->tls);
+    if (!e && !client->is_ipc)
+        e = nng_stream_dialer_set_bool(client->dialer, NNG_OPT_TCP_NODELAY, true);
+    if (!e && !client->is_ipc)
+        e = nng_stream_dialer_set_bool(client->dialer, NNG_OPT_TCP_KEEPALIVE, true);
+    return e;
 }
 
 static int url_open(struct rota_client *client, const struct rota_client_config *config)
@@ -64,11 +76,14 @@ static int url_open(struct rota_client *client, const struct rota_client_config 
     if (nng_url_parse(&url, client->url) != 0)
         return err_raise(-EINVAL);
     bool has_tls = strcmp(url->u_scheme, "tls+tcp") == 0;
+    client->is_ipc = strcmp(url->u_scheme, "ipc") == 0;
     int e = is_dialable(url) && (!has_tls || config->tls_ca_file) ? 0 : NNG_EADDRINVAL;
     if (!e && has_tls)
         e = nng_tls_config_alloc(&client->tls, NNG_TLS_MODE_CLIENT);
     if (!e && has_tls)
         e = tls_set(client->tls, config, url->u_hostname);
+    if (!e)
+        e = dialer_open(client);
     nng_url_free(url);
     return e == 0 ? 0 : err_raise(e == NNG_ENOMEM ? -ENOMEM : -EINVAL);
 }
@@ -80,6 +95,7 @@ static void lock_init(struct rota_client *client)
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&client->changed, &attr);
+    pthread_cond_init(&client->tend, &attr);
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&client->lock, NULL);
 }
@@ -104,7 +120,8 @@ static int client_fill(struct rota_client *client, const struct rota_client_conf
     if (r < 0)
         return err_pass(r);
     client->link_count = 1;
-    return 0;
+    r = keeper_start(client);
+    return r < 0 ? err_pass(r) : 0;
 }
 
 int rota_client_new(const struct rota_client_config *config, struct rota_client **ret_client)
@@ -132,46 +149,22 @@ void rota_client_tune(struct rota_client *client, uint32_t backoff_base_ms, uint
     client->silent_ms = silent_ms;
 }
 
-void changed_wait(struct rota_client *client, uint64_t ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + ms % 1000 * 1000000;
-    until.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
-    until.tv_nsec = (long)(ns % 1000000000);
-    pthread_cond_timedwait(&client->changed, &client->lock, &until);
-}
-
-/* Cancelling is repeated, because it misses a call that stands between its two steps. */
-static void calls_end(struct rota_client *client)
-{
-    pthread_mutex_lock(&client->lock);
-    client->is_closing = true;
-    pthread_cond_broadcast(&client->changed);
-    while (client->busy || client->callers) {
-        pthread_mutex_unlock(&client->lock);
-        for (unsigned i = 0; i < client->link_count; i++)
-            link_cancel(client->links[i]);
-        pthread_mutex_lock(&client->lock);
-        if (client->busy || client->callers)
-            changed_wait(client, 10);
-    }
-    pthread_mutex_unlock(&client->lock);
-}
-
 struct rota_client *rota_client_free(struct rota_client *client)
 {
     if (!client)
         return NULL;
-    calls_end(client);
+    keeper_stop(client);
     for (unsigned i = 0; i < client->link_count; i++)
         link_free(client->links[i]);
+    if (client->dialer)
+        nng_stream_dialer_free(client->dialer);
     if (client->tls)
         nng_tls_config_free(client->tls);
     sodium_free(client->credential); /* wipes it */
     free(client->environment);
     free(client->url);
     pthread_cond_destroy(&client->changed);
+    pthread_cond_destroy(&client->tend);
     pthread_mutex_destroy(&client->lock);
     free(client);
     return NULL;
@@ -179,80 +172,52 @@ struct rota_client *rota_client_free(struct rota_client *client)
 
 /* ---- one call ---- */
 
-void call_release(struct call *call)
-{
-    struct link *link = call->link;
-    struct rota_client *client = link->client;
-    pthread_mutex_lock(&client->lock);
-    call->next = link->idle;
-    link->idle = call;
-    link->busy--;
-    client->busy--;
-    if (client->is_closing)
-        pthread_cond_broadcast(&client->changed);
-    pthread_mutex_unlock(&client->lock);
-}
-
 /* The first link with room, so that few links are well used; a new one when there is none. */
-static int call_find(struct rota_client *client, struct call **ret_call)
+static int link_find(struct rota_client *client, struct link **ret_link)
 {
-    for (unsigned i = 0; i < client->link_count; i++) {
-        struct link *link = client->links[i];
-        if (link->busy == LINK_CALLS)
-            continue;
-        *ret_call = link_take(link);
-        return *ret_call ? 0 : err_raise(-ENOMEM);
-    }
+    for (unsigned i = 0; i < client->link_count; i++)
+        if (client->links[i]->idle) {
+            *ret_link = client->links[i];
+            return 0;
+        }
     if (client->link_count == LINKS_MAX)
         return err_raise(-EAGAIN);
     int r = link_new(client, &client->links[client->link_count]);
     if (r < 0)
         return err_pass(r);
-    *ret_call = link_take(client->links[client->link_count++]);
-    return *ret_call ? 0 : err_raise(-ENOMEM);
+    *ret_link = client->links[client->link_count++];
+    return 0;
 }
 
-static int call_take(struct rota_client *client, struct call **ret_call)
+/* Under the lock. */
+static int call_place(struct rota_client *client, const Rota__Request *request,
+                      uint64_t deadline_ms, rota_done *done, void *arg)
 {
-    pthread_mutex_lock(&client->lock);
-    int r = client->is_closing ? err_raise(-ECANCELED) : call_find(client, ret_call);
+    struct link *link;
+    if (client->is_closing)
+        return err_raise(-ECANCELED);
+    int r = link_find(client, &link);
     if (r == 0)
-        client->busy++;
-    pthread_mutex_unlock(&client->lock);
-    return r;
-}
-
-static int request_pack(struct rota_client *client, const Rota__Request *request,
-                        nng_msg **ret_message)
-{
-    Rota__Request r = *request;
-    r.request_id = atomic_fetch_add(&client->request_id, 1) + 1;
-    r.credential = client->credential;
-    r.environment = client->environment;
-    if (nng_msg_alloc(ret_message, rota__request__get_packed_size(&r)) != 0)
-        return err_raise(-ENOMEM);
-    rota__request__pack(&r, nng_msg_body(*ret_message));
+        r = call_queue(link, request, clock_boot_ms(), deadline_ms, done, arg);
+    if (r < 0)
+        return err_pass(r);
+    link_flush(link);
+    keeper_wake(client, link->state == LINK_DOWN && link->due_ms < deadline_ms ? link->due_ms
+                                                                               : deadline_ms);
     return 0;
 }
 
 int call_start(struct rota_client *client, const Rota__Request *request, uint64_t deadline_ms,
                rota_done *done, void *arg)
 {
-    nng_msg *message;
-    struct call *call;
-    int r = request_pack(client, request, &message);
-    if (r < 0)
-        return err_pass(r);
-    r = call_take(client, &call);
-    if (r < 0) {
-        nng_msg_free(message);
-        return err_pass(r);
+    pthread_mutex_lock(&client->lock);
+    int r = call_place(client, request, deadline_ms, done, arg);
+    pthread_mutex_unlock(&client->lock);
+    if (r == -EMSGSIZE) {
+        done(arg, reply_make(E_FIELD_TOO_LONG, "the message is larger than the broker takes"));
+        return 0;
     }
-    call->done = done;
-    call->arg = arg;
-    call->deadline_ms = deadline_ms;
-    call_send(call, message, clock_boot_ms());
-    return 0;
+    return r < 0 ? err_pass(r) : 0;
 }
 
 int rota_call_start(struct rota_client *client, Rota__Request *request, uint32_t timeout_ms,

@@ -1,274 +1,255 @@
-/* client_link.c: what nng 1.5.2 does and how a call lives with it.
+/* client_link.c: one connection, driven by nng's streams.
  *
- * A call is two steps on one aio: nng_ctx_send, which ends when a pipe took the request, then
- * nng_ctx_recv. The resend time is infinite, so nng never repeats a request by itself; when the
- * pipe closes, its req.c ends the receive with NNG_ECONNRESET (also when the receive comes later),
- * and a request that no pipe took yet waits for the next one. So every call ends: by its reply, by
- * the loss of its pipe, or by its deadline. What nng cannot see is a peer that vanished without a
- * word; a call that times out on a link that was silent for long therefore closes the pipe, and nng
- * dials anew.
+ * The broker's end is an nng REP socket, and this end speaks the same protocol, but not through
+ * nng's REQ socket: in nng 1.5.2 a pipe that closes between a message's length and its body can
+ * leave an operation that never ends, and the one thread that reaps pipes waits for it. From then
+ * on no pipe of the process is ever reaped, nothing reconnects, and closing the socket hangs. Eight
+ * threads that call while the broker is killed met that in every other run. nng's streams carry the
+ * bytes well enough, over ipc, tcp and tls alike, and the protocol on top is a greeting of 8 bytes
+ * and a frame. Requests that wait leave in one write, and one read may bring many replies.
  *
- * nng dials for ever, after a random part of a range that it doubles at each try. As it draws from
- * a signed number, half of its pauses are none at all, and the range grows far faster than time
- * passes: a broker that was away for 0.3 s was found again only after 9 s. So the range is bounded
- * from here: while a link is down, a sleeping aio raises the bound to about half of the time that
- * it is down, at most PAUSE_MS_MAX, which lies below the 30 s that a lease lasts after the broker's
- * restart: a worker is back in time even when it draws the longest pause.
- *
- * Two aios with the receive posted at once would save a step, but a deadline that falls between
- * them makes req.c clear the header of a message that is gone already. */
+ * Two rules of these streams, both kept by submitting and closing under the client's lock: an
+ * operation on a stream that was closed never ends, so none is begun after link_drop(); and when
+ * the peer goes, one of the operations that stand is told, so a receive stands all the time.
+ * Callbacks come from nng's threads, never from within a call into nng, so the lock may be held
+ * there.       */
 #include "client_link.h"
 
 #include <assert.h>
+#include <base/bytes.h>
 #include <base/clock.h>
 #include <errno.h>
-#include <nng/protocol/reqrep0/req.h>
+#include <sodium.h>
 #include <stdio.h>
 
-enum { REPLY_BYTES_MAX = 1024 * 1024, PAUSE_MS_MIN = 100, PAUSE_MS_MAX = 20000 };
+enum { READ_BYTES = 64 * 1024, HELLO_BYTES = 8, ID_BYTES = 4 };
+enum { DIAL_MS_MAX = 10000, GREETING_MS_MAX = 5000, RANGE_MS_MIN = 100, RANGE_MS_MAX = 20000 };
 
-/* The one place that knows nng's codes. */
-static int errno_of(int nng_error)
+/* "\0SP\0", the protocol's number (6 x 16 is REQ/REP; REQ is even, REP odd), reserved. */
+static const uint8_t our_hello[HELLO_BYTES] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
+static const uint8_t their_hello[HELLO_BYTES] = {0, 'S', 'P', 0, 0, 0x31, 0, 0};
+
+/* ---- going down ---- */
+
+/* Waits a random time from the upper half of a range that doubles with each failure. It stays below
+ * the 30 s that a lease lasts after the broker's restart, so a worker is back in time. */
+static void pause_plan(struct link *link, const char *why)
 {
-    if (nng_error == NNG_ENOMEM)
-        return -ENOMEM;
-    if (nng_error == NNG_ENOFILES)
-        return -EMFILE;
-    return -EINVAL;
+    struct rota_client *client = link->client;
+    snprintf(client->last_error, sizeof client->last_error, "%s", why);
+    uint32_t half = link->range_ms / 2;
+    link->due_ms = clock_boot_ms() + half + randombytes_uniform(half + 1);
+    link->range_ms = link->range_ms * 2 < RANGE_MS_MAX ? link->range_ms * 2 : RANGE_MS_MAX;
+    keeper_wake(client, link->due_ms);
 }
 
-/* ---- replies made here ---- */
-
-/* For the moment when there is no memory for a reply that says so. */
-static Rota__Error memory_error = {
-    .base = PROTOBUF_C_MESSAGE_INIT(&rota__error__descriptor),
-    .name = (char *)"MEMORY",
-    .text = (char *)"out of memory",
-    .hint = (char *)"close other programs",
-    .retryable = true,
-};
-static Rota__Reply memory_reply = {
-    .base = PROTOBUF_C_MESSAGE_INIT(&rota__reply__descriptor),
-    .error = &memory_error,
-};
-
-/* The way over bytes gives a reply that can be freed like one from the broker. */
-Rota__Reply *reply_make(enum error_code code, const char *text)
+/* Calls that were sent end here; those that wait stay for the next connection. */
+void link_drop(struct link *link, const char *why, struct ended *e)
 {
-    uint8_t bytes[1024];
-    Rota__Error error;
-    Rota__Reply reply = ROTA__REPLY__INIT;
-    error_fill(code, text, &error);
-    reply.error = &error;
-    size_t n = rota__reply__get_packed_size(&reply);
-    assert(n <= sizeof bytes);
-    rota__reply__pack(&reply, bytes);
-    Rota__Reply *made = rota__reply__unpack(NULL, n, bytes);
-    return made ? made : &memory_reply;
+    if (link->state != LINK_GREETING && link->state != LINK_UP)
+        return;
+    link->state = LINK_CLOSING;
+    nng_stream_close(link->stream);
+    calls_fail(link, false, e);
+    pause_plan(link, why);
 }
 
-Rota__Reply *rota_reply_free(Rota__Reply *reply)
+/* The last of the three operations came back: what they used may go. */
+static void pending_end(struct link *link)
 {
-    if (reply && reply != &memory_reply)
-        rota__reply__free_unpacked(reply, NULL);
-    return NULL;
+    assert(link->pending);
+    if (--link->pending || link->state != LINK_CLOSING)
+        return;
+    nng_stream_free(link->stream);
+    link->stream = NULL;
+    link->is_sending = false;
+    link->in.n = 0;
+    link->state = LINK_DOWN;
+    keeper_wake(link->client, link->due_ms);
 }
 
-static Rota__Reply *reply_unavailable(const struct rota_client *client)
+/* ---- sending ---- */
+
+static void send_submit(struct link *link)
 {
-    char text[256];
-    snprintf(text, sizeof text, "the broker cannot be reached at %.200s", client->url);
-    return reply_make(E_UNAVAILABLE, text);
+    nng_iov iov = {link->out.p + link->out_done, link->out.n - link->out_done};
+    nng_aio_set_iov(link->send, 1, &iov);
+    link->is_sending = true;
+    link->pending++;
+    nng_stream_send(link->stream, link->send);
 }
 
-/* A request that no pipe took in time found nobody; one that was taken found nobody who answers. */
-static Rota__Reply *reply_of_failure(const struct call *call, int nng_error)
+void link_flush(struct link *link)
 {
-    if (nng_error == NNG_ETIMEDOUT && call->is_sent)
-        return reply_make(E_TIMEOUT, NULL);
-    if (nng_error == NNG_ENOMEM)
-        return reply_make(E_MEMORY, NULL);
-    return reply_unavailable(call->link->client);
+    if (link->state != LINK_UP || link->is_sending || link->is_corked || !link->next.n)
+        return;
+    struct bytes sent = link->out;
+    link->out = link->next;
+    link->next = sent;
+    link->next.n = link->out_done = 0;
+    calls_mark_sent(link);
+    send_submit(link);
 }
 
-static Rota__Reply *reply_unpack(nng_msg *message)
+static void send_done(void *arg)
 {
-    Rota__Reply *reply =
-        rota__reply__unpack(NULL, nng_msg_len(message), (const uint8_t *)nng_msg_body(message));
-    nng_msg_free(message);
-    return reply ? reply : reply_make(E_MALFORMED, "the reply is not one of rota's");
+    struct link *link = arg;
+    struct ended e = {0};
+    int error = nng_aio_result(link->send);
+    pthread_mutex_lock(&link->client->lock);
+    link->is_sending = false;
+    link->out_done += error ? 0 : nng_aio_count(link->send);
+    if (error)
+        link_drop(link, nng_strerror(error), &e);
+    else if (link->state != LINK_CLOSING && link->out_done < link->out.n)
+        send_submit(link);
+    else
+        link_flush(link);
+    pending_end(link);
+    pthread_mutex_unlock(&link->client->lock);
+    ended_tell(link->client, &e);
 }
 
-/* ---- one call ---- */
+/* ---- receiving ---- */
 
-static void call_end(struct call *call, Rota__Reply *reply)
+static void recv_submit(struct link *link)
 {
-    rota_done *done = call->done;
-    void *arg = call->arg;
-    call_release(call); /* first: `done` may start the next call on this very context */
-    done(arg, reply);
+    nng_iov iov = {link->in.p + link->in.n, link->in.cap - link->in.n};
+    nng_aio_set_iov(link->recv, 1, &iov);
+    link->pending++;
+    nng_stream_recv(link->stream, link->recv);
 }
 
-/* Others on the pipe get UNAVAILABLE, which they may repeat. */
-static void pipe_doubt(struct call *call, uint64_t now_ms)
+static void reply_give(struct link *link, uint32_t id, const uint8_t *p, size_t n)
 {
-    struct link *link = call->link;
-    uint64_t heard_ms = atomic_load(&link->heard_ms);
-    uint64_t since_ms = heard_ms > call->sent_ms ? heard_ms : call->sent_ms;
-    nng_pipe pipe = {atomic_load(&link->pipe)};
-    if (pipe.id && now_ms - since_ms >= link->client->silent_ms)
-        nng_pipe_close(pipe);
+    rota_done *done;
+    void *arg;
+    pthread_mutex_lock(&link->client->lock);
+    bool is_known = call_take(link, id, &done, &arg);
+    pthread_mutex_unlock(&link->client->lock);
+    if (!is_known)
+        return; /* its deadline came first */
+    Rota__Reply *reply = rota__reply__unpack(NULL, n, p);
+    done(arg, reply ? reply : reply_make(E_MALFORMED, "the reply is not one of rota's"));
 }
 
-static void step_arm(struct call *call, uint64_t now_ms)
+enum frame_outcome { FRAME_DONE, FRAME_PART, FRAME_BAD };
+
+/* Takes one frame at *at. PART: *ret_want bytes are needed in all. */
+static enum frame_outcome frame_take(struct link *link, size_t *at, size_t *ret_want)
 {
-    uint64_t left_ms = call->deadline_ms > now_ms ? call->deadline_ms - now_ms : 1;
-    nng_aio_set_timeout(call->aio, left_ms < INT32_MAX ? (nng_duration)left_ms : INT32_MAX);
+    size_t head = link->client->is_ipc ? 9 : 8, left = link->in.n - *at;
+    const uint8_t *p = link->in.p + *at;
+    *ret_want = head;
+    if (left < head)
+        return FRAME_PART;
+    uint64_t n = get_be64(p + head - 8);
+    if ((head == 9 && p[0] != 1) || n < ID_BYTES || n > MESSAGE_BYTES_MAX_IPC)
+        return FRAME_BAD;
+    *ret_want = head + (size_t)n;
+    if (left < *ret_want)
+        return FRAME_PART;
+    reply_give(link, get_be32(p + head), p + head + ID_BYTES, (size_t)n - ID_BYTES);
+    *at += *ret_want;
+    return FRAME_DONE;
 }
 
-static void call_sent(struct call *call, int error)
+/* Hands out what is whole and keeps the rest at the buffer's beginning. False: nonsense. */
+static bool frames_take(struct link *link)
 {
+    size_t at = 0, want = 0;
+    enum frame_outcome r;
+    while ((r = frame_take(link, &at, &want)) == FRAME_DONE)
+        continue;
+    link->in.n -= at;
+    memmove(link->in.p, link->in.p + at, link->in.n);
+    size_t more = want > link->in.n ? want - link->in.n : 0;
+    return r == FRAME_PART && bytes_reserve(&link->in, more < READ_BYTES ? READ_BYTES : more);
+}
+
+/* Under the lock. */
+static bool greeting_take(struct link *link)
+{
+    if (link->in.n < HELLO_BYTES)
+        return true;
+    if (memcmp(link->in.p, their_hello, HELLO_BYTES) != 0)
+        return false;
+    link->in.n -= HELLO_BYTES;
+    memmove(link->in.p, link->in.p + HELLO_BYTES, link->in.n);
+    link->state = LINK_UP;
+    link->range_ms = RANGE_MS_MIN;
+    link->client->last_error[0] = 0;
+    return true;
+}
+
+static void recv_done(void *arg)
+{
+    struct link *link = arg;
+    struct ended e = {0};
+    int error = nng_aio_result(link->recv);
+    const char *why = error ? nng_strerror(error) : NULL;
+    pthread_mutex_lock(&link->client->lock);
+    if (!error) {
+        link->in.n += nng_aio_count(link->recv);
+        link->heard_ms = clock_boot_ms();
+    }
+    if (!why && link->state == LINK_GREETING && !greeting_take(link))
+        why = "no nng REP socket answers there";
+    if (!why && link->state == LINK_UP) {
+        link->is_corked = true;
+        pthread_mutex_unlock(&link->client->lock);
+        if (!frames_take(link))
+            why = "the peer's frames make no sense";
+        pthread_mutex_lock(&link->client->lock);
+        link->is_corked = false;
+    }
+    if (why)
+        link_drop(link, why, &e);
+    else if (link->state != LINK_CLOSING)
+        recv_submit(link);
+    link_flush(link);
+    pending_end(link);
+    pthread_mutex_unlock(&link->client->lock);
+    ended_tell(link->client, &e);
+}
+
+/* ---- coming up ---- */
+
+void link_dial(struct link *link, uint64_t now_ms)
+{
+    assert(link->state == LINK_DOWN && link->pending == 0);
+    link->state = LINK_DIALING;
+    link->due_ms = now_ms + DIAL_MS_MAX;
+    link->pending++;
+    nng_stream_dialer_dial(link->client->dialer, link->dial);
+}
+
+static void greet(struct link *link, uint64_t now_ms)
+{
+    link->state = LINK_GREETING;
+    link->due_ms = now_ms + GREETING_MS_MAX;
+    keeper_wake(link->client, link->due_ms);
+    memcpy(link->out.p, our_hello, HELLO_BYTES);
+    link->out.n = HELLO_BYTES;
+    link->out_done = 0;
+    send_submit(link);
+    recv_submit(link);
+}
+
+static void dial_done(void *arg)
+{
+    struct link *link = arg;
+    int error = nng_aio_result(link->dial);
+    pthread_mutex_lock(&link->client->lock);
+    link->pending--;
     if (error) {
-        nng_msg *message = nng_aio_get_msg(call->aio);
-        nng_aio_set_msg(call->aio, NULL);
-        nng_msg_free(message);
-        call_end(call, reply_of_failure(call, error));
-        return;
+        link->state = LINK_DOWN;
+        pause_plan(link, nng_strerror(error));
+    } else {
+        link->stream = nng_aio_get_output(link->dial, 0);
+        greet(link, clock_boot_ms());
     }
-    call->is_sent = true;
-    step_arm(call, clock_boot_ms());
-    nng_ctx_recv(call->ctx, call->aio);
-}
-
-static void call_step(void *arg)
-{
-    struct call *call = arg;
-    int error = nng_aio_result(call->aio);
-    if (!call->is_sent) {
-        call_sent(call, error);
-        return;
-    }
-    uint64_t now_ms = clock_boot_ms();
-    if (error == 0) {
-        nng_msg *message = nng_aio_get_msg(call->aio);
-        nng_aio_set_msg(call->aio, NULL);
-        atomic_store(&call->link->heard_ms, now_ms);
-        call_end(call, reply_unpack(message));
-        return;
-    }
-    if (error == NNG_ETIMEDOUT)
-        pipe_doubt(call, now_ms);
-    call_end(call, reply_of_failure(call, error));
-}
-
-void call_send(struct call *call, nng_msg *message, uint64_t now_ms)
-{
-    call->is_sent = false;
-    call->sent_ms = now_ms;
-    step_arm(call, now_ms);
-    nng_aio_set_msg(call->aio, message);
-    nng_ctx_send(call->ctx, call->aio);
-}
-
-/* ---- links ---- */
-
-static struct call *call_make(struct link *link)
-{
-    struct call *call = &link->calls[link->made];
-    call->link = link;
-    if (nng_ctx_open(&call->ctx, link->socket) != 0)
-        return NULL;
-    if (nng_aio_alloc(&call->aio, call_step, call) != 0) {
-        nng_ctx_close(call->ctx);
-        return NULL;
-    }
-    link->made++;
-    return call;
-}
-
-struct call *link_take(struct link *link)
-{
-    struct call *call = link->idle;
-    if (call)
-        link->idle = call->next;
-    else if (link->made < LINK_CALLS)
-        call = call_make(link);
-    if (call)
-        link->busy++;
-    return call;
-}
-
-/* ---- being down ---- */
-
-static void pause_set(struct link *link, uint32_t ms)
-{
-    atomic_store(&link->pause_ms, ms);
-    nng_dialer_set_ms(link->dialer, NNG_OPT_RECONNMAXT, (nng_duration)ms);
-}
-
-/* Begins to watch, unless the watch is on. */
-static void watch_start(struct link *link)
-{
-    pause_set(link, PAUSE_MS_MIN);
-    if (!atomic_exchange(&link->is_watched, true))
-        nng_sleep_aio(2 * PAUSE_MS_MIN, link->watch);
-}
-
-/* The second look closes the gap in which the pipe goes while this watch ends. */
-static void watch_step(void *arg)
-{
-    struct link *link = arg;
-    if (nng_aio_result(link->watch) != 0)
-        return; /* the link is being freed */
-    if (atomic_load(&link->pipe)) {
-        atomic_store(&link->is_watched, false);
-        if (atomic_load(&link->pipe) || atomic_exchange(&link->is_watched, true))
-            return;
-    }
-    uint32_t ms = atomic_load(&link->pause_ms) * 2;
-    pause_set(link, ms < PAUSE_MS_MAX ? ms : PAUSE_MS_MAX);
-    nng_sleep_aio((nng_duration)(2 * atomic_load(&link->pause_ms)), link->watch);
-}
-
-static void pipe_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
-{
-    struct link *link = arg;
-    uint_least32_t id = (uint_least32_t)nng_pipe_id(pipe);
-    if (event == NNG_PIPE_EV_ADD_POST) {
-        atomic_store(&link->pipe, id);
-        return;
-    }
-    atomic_compare_exchange_strong(&link->pipe, &id, 0);
-    watch_start(link);
-}
-
-static int socket_set(struct link *link)
-{
-    nng_socket s = link->socket;
-    int e = nng_socket_set_ms(s, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
-    if (!e)
-        e = nng_socket_set_size(s, NNG_OPT_RECVMAXSZ, REPLY_BYTES_MAX);
-    if (!e)
-        e = nng_socket_set_ms(s, NNG_OPT_RECONNMINT, PAUSE_MS_MIN);
-    if (!e)
-        e = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, pipe_changed, link);
-    if (!e)
-        e = nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, pipe_changed, link);
-    return e;
-}
-
-static int link_dial(struct link *link)
-{
-    int e = nng_aio_alloc(&link->watch, watch_step, link);
-    if (!e)
-        e = nng_dialer_create(&link->dialer, link->socket, link->client->url);
-    if (!e && link->client->tls)
-        e = nng_dialer_set_ptr(link->dialer, NNG_OPT_TLS_CONFIG, link->client->tls);
-    if (!e) {
-        watch_start(link);
-        e = nng_dialer_start(link->dialer, NNG_FLAG_NONBLOCK);
-    }
-    return e;
+    pthread_mutex_unlock(&link->client->lock);
 }
 
 int link_new(struct rota_client *client, struct link **ret_link)
@@ -277,26 +258,17 @@ int link_new(struct rota_client *client, struct link **ret_link)
     if (!link)
         return err_raise(-ENOMEM);
     link->client = client;
-    int e = nng_req0_open(&link->socket);
-    if (e) {
-        free(link);
-        return err_raise(errno_of(e));
-    }
-    e = socket_set(link);
-    if (!e)
-        e = link_dial(link);
-    if (e) {
+    link->range_ms = RANGE_MS_MIN;
+    link->idle = UINT32_MAX;
+    if (nng_aio_alloc(&link->dial, dial_done, link) != 0 ||
+        nng_aio_alloc(&link->send, send_done, link) != 0 ||
+        nng_aio_alloc(&link->recv, recv_done, link) != 0 ||
+        !bytes_reserve(&link->out, HELLO_BYTES) || !bytes_reserve(&link->in, READ_BYTES)) {
         link_free(link);
-        return err_raise(errno_of(e));
+        return err_raise(-ENOMEM);
     }
     *ret_link = link;
     return 0;
-}
-
-void link_cancel(struct link *link)
-{
-    for (unsigned i = 0; i < link->made; i++)
-        nng_aio_cancel(link->calls[i].aio);
 }
 
 /* nng_aio_free() waits for a callback that still runs, so no `done` outlives its link. */
@@ -304,13 +276,13 @@ struct link *link_free(struct link *link)
 {
     if (!link)
         return NULL;
-    for (unsigned i = 0; i < link->made; i++) {
-        nng_aio_free(link->calls[i].aio);
-        nng_ctx_close(link->calls[i].ctx);
-    }
-    nng_aio_stop(link->watch);
-    nng_close(link->socket); /* the pipe's last word still finds the aio, stopped */
-    nng_aio_free(link->watch);
+    assert(link->pending == 0);
+    nng_aio_free(link->dial);
+    nng_aio_free(link->send);
+    nng_aio_free(link->recv);
+    bytes_wipe(&link->next);
+    bytes_wipe(&link->out);
+    bytes_wipe(&link->in);
     free(link);
     return NULL;
 }

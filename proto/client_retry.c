@@ -64,8 +64,8 @@ static bool is_worth_repeating(const Rota__Request *request, const Rota__Reply *
 static bool pause_wait(struct rota_client *client, uint64_t until_ms)
 {
     pthread_mutex_lock(&client->lock);
-    for (uint64_t now_ms; !client->is_closing && (now_ms = clock_boot_ms()) < until_ms;)
-        changed_wait(client, until_ms - now_ms);
+    while (!client->is_closing && clock_boot_ms() < until_ms)
+        wait_until_ms(client, &client->changed, until_ms);
     bool goes_on = !client->is_closing;
     pthread_mutex_unlock(&client->lock);
     return goes_on;

@@ -50,15 +50,16 @@ static int root_init(struct artifacts *a, const char *dir)
 
 int artifacts_open(const char *dir, struct artifacts **ret_artifacts)
 {
-    AUTO(artifacts) a = calloc(1, sizeof *a);
+    struct artifacts *a = calloc(1, sizeof *a);
     if (!a)
         return err_raise(-ENOMEM);
     a->root_fd = -1;
     int r = root_init(a, dir);
-    if (r < 0)
-        return err_pass(r);
-    *ret_artifacts = TAKE(a);
-    return 0;
+    if (r == 0)
+        *ret_artifacts = a;
+    else
+        artifacts_free(a);
+    return r < 0 ? err_pass(r) : 0;
 }
 
 struct artifacts *artifacts_free(struct artifacts *a)

@@ -95,10 +95,8 @@ static int stat_check(int fd, const struct artifact_check *check, struct stat *r
 
 static int file_copy(int from, int to)
 {
-    AUTO_FREE uint8_t *buf = malloc(COPY_BYTES);
+    uint8_t buf[COPY_BYTES];
     size_t got = COPY_BYTES;
-    if (!buf)
-        return err_raise(-ENOMEM);
     if (lseek(from, 0, SEEK_SET) < 0)
         return err_raise(-errno);
     for (int r; got == COPY_BYTES;) {

@@ -5,7 +5,7 @@
  *   layout compare   publishes and cycles a second: everything at once, layout L with a fold sorted
  *                    in slices of 128 and in batches of 32,768, layout F
  *
- * All worlds of one comparison take turns in small rounds on one disk, so that whatever else the
+ * All worlds of one comparison take turns on one disk, a commit each, so that whatever else the
  * machine does hits them alike; the figure is the median of the rounds, and only ratios within one
  * run count. Pages are what the process handed to write calls, in pages of 4 KiB. */
 #include "layout_world.h"
@@ -18,9 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 32768, ROUNDS_MAX = 31, WORLDS_MAX = PART_COUNT + 1 };
+enum { BATCH = 32768, ROUNDS_MAX = 2001, WORLDS_MAX = PART_COUNT + 1 };
 
-static unsigned rounds = 9, commits = 40, history = 200000, jobs = 64;
+static unsigned rounds = 301, commits = 1, history = 200000, jobs = 64;
 static const char *folder = "/var/tmp";
 
 typedef int turn_fn(struct world *w, unsigned n);

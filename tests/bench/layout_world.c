@@ -279,6 +279,11 @@ static int memory_take(struct world *w)
                : err_raise(-ENOMEM);
 }
 
+static int unlink_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    return remove(path);
+}
+
 int world_new(const struct world_config *config, struct world **ret_world)
 {
     AUTO(world) w = calloc(1, sizeof *w);
@@ -297,6 +302,8 @@ int world_new(const struct world_config *config, struct world **ret_world)
     struct store_config sc = {.dir = w->dir, .create = true};
     if (r == 0)
         r = store_open(&sc, &w->store);
+    /* The files live on while they are open, and nothing is left behind however this ends. */
+    nftw(w->dir, unlink_one, 8, FTW_DEPTH | FTW_PHYS);
     if (r == 0)
         r = preload(w, config->history);
     if (r)
@@ -305,17 +312,11 @@ int world_new(const struct world_config *config, struct world **ret_world)
     return 0;
 }
 
-static int unlink_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    return remove(path);
-}
-
 struct world *world_free(struct world *w)
 {
     if (!w)
         return NULL;
     store_free(w->store);
-    nftw(w->dir, unlink_one, 8, FTW_DEPTH | FTW_PHYS);
     free(w->jobs);
     free(w->leased);
     free(w->tally);

@@ -35,7 +35,7 @@ static const char wants_more[] =
 
 static const struct row {
     const char *name;
-    bool is_quick;
+    bool is_quick, is_alone;
     const char *layers[OVERLAYS_MAX]; /* folders below APPS_FOLDER, later ones win */
     struct pack_text text[2];
     const char *without; /* leave this file out */
@@ -153,6 +153,14 @@ static const struct row {
      .stop_phase = "install",
      .stop_why = BUILD_CANCELLED,
      .outcome = BUILD_STOPPED},
+
+    /* Only when named, with npm's registry set to a port where nobody listens. */
+    {.name = "no-registry",
+     .is_alone = true,
+     .layers = {"broken/no-hermes"},
+     .outcome = BUILD_FAULT,
+     .error = E_REGISTRY_UNREACHABLE,
+     .says = "ECONNREFUSED"},
 
     /* An install each. */
     {.name = "android", .is_quick = true, .layers = {"hello"}, .outcome = BUILD_SUCCEEDED},
@@ -338,7 +346,7 @@ static bool is_wanted(const struct row *row, int argc, char **argv)
     if (argc == 2)
         return row->is_quick;
     for (int i = 2; i < argc; i++)
-        if (strcmp(argv[i], "full") == 0 || strcmp(argv[i], row->name) == 0)
+        if ((strcmp(argv[i], "full") == 0 && !row->is_alone) || strcmp(argv[i], row->name) == 0)
             return true;
     return false;
 }

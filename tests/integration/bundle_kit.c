@@ -27,10 +27,14 @@
 
 static struct {
     struct kit *kit;
-    const struct kit_order *order;
-    struct build *build;
     uint8_t secret_key[SIGN_SECRET_BYTES];
 } broker;
+
+/* A runner asks on the thread of its build. */
+static _Thread_local struct {
+    const struct kit_order *order;
+    struct build *build;
+} asking;
 
 void kit_object(const struct kit *k, Rota__ObjectKind kind, char path[KIT_PATH_MAX])
 {
@@ -55,10 +59,10 @@ static Rota__SignResult *sign_result(char *url)
 
 static void answer_download(Rota__Reply *reply)
 {
-    const char *url = broker.order->source_url;
+    const char *url = asking.order->source_url;
     reply->result_case = ROTA__REPLY__RESULT_SIGN_DOWNLOAD;
     reply->sign_download =
-        sign_result(url ? joined("", url) : joined("file://", broker.order->archive));
+        sign_result(url ? joined("", url) : joined("file://", asking.order->archive));
 }
 
 static void answer_upload(const Rota__SignUpload *ask, Rota__Reply *reply)
@@ -74,10 +78,10 @@ static void answer_upload(const Rota__SignUpload *ask, Rota__Reply *reply)
 static void answer_attest(const Rota__Attest *ask, Rota__Reply *reply)
 {
     struct statement s = {.environment = "development",
-                          .job = broker.build->job,
-                          .account = broker.build->account,
-                          .app = broker.build->app,
-                          .platform = broker.build->platform,
+                          .job = asking.build->job,
+                          .account = asking.build->account,
+                          .app = asking.build->app,
+                          .platform = asking.build->platform,
                           .kind = "bundle",
                           .size = ask->artifact->size};
     char text[STATEMENT_LEN_MAX];
@@ -233,13 +237,14 @@ int kit_run(struct kit *k, const struct kit_order *order, struct build_result *r
                       .tier = "P0",
                       .platform = order->platform,
                       .source = order->source ? order->source : source,
+                      .slot = order->slot,
                       .attempt = 1,
                       .attempts_max = 3,
                       .lease = &lease,
                       .stop_fd = build_host_stop_fd(host)};
     broker.kit = k;
-    broker.order = order;
-    broker.build = &b;
+    asking.order = order;
+    asking.build = &b;
     struct watcher w = {.host = host, .order = order, .seen = seen};
     uint64_t from_ms = clock_boot_ms();
     int r = run_watched(&b, &w, ret);
@@ -256,7 +261,7 @@ void kit_open(struct kit *k, uint64_t workspace_bytes)
 {
     char path[KIT_PATH_MAX];
     *k = (struct kit){
-        .settings = {.environment = "development", .workspace_bytes = workspace_bytes, .slots = 1}};
+        .settings = {.environment = "development", .workspace_bytes = workspace_bytes, .slots = 2}};
     assert(sodium_init() >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     crypto_sign_keypair(k->public_key, broker.secret_key);
     int r = runner_bundle.check(&k->settings, k->said);

@@ -25,6 +25,7 @@ void kit_close(struct kit *k); /* removes the folder */
 struct kit_order {
     const char *archive; /* path of a tar.gz or tar.zst */
     const char *platform;
+    uint32_t slot;
     uint64_t stop_after_ms; /* 0: never */
     const char
         *stop_phase; /* stop_after_ms runs from the beginning of this phase; NULL: from the start */
@@ -42,7 +43,8 @@ struct kit_seen {
     size_t log_n;
 };
 
-/* Fault or no fault as the runner said. */
+/* Fault or no fault as the runner said. Several at one time, from threads of their own, when their
+ * slots differ. */
 MUST_USE int kit_run(struct kit *k, const struct kit_order *order, struct build_result *ret,
                      struct kit_seen *ret_seen);
 

@@ -17,7 +17,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-extern const char *zz_notes;
 enum { ID_BYTES = 4, SEND_WAIT_MS = 2000, CONNECT_WAIT_MS = 3000 };
 
 /* While an endpoint listens anew there is nobody at its address for some milliseconds; every real
@@ -31,7 +30,7 @@ static int connect_patiently(const struct sockaddr *address, socklen_t n)
         if (connect(fd, address, n) == 0)
             return fd;
         close(fd);
-        if (clock_boot_ms() >= until_ms) { fprintf(stderr, "errno %d notes\n%s", errno, zz_notes); (void)!system("ss -tanp | grep -v 0.0.0.0:22 | awk \"{print \\$1,\\$4,\\$5}\" | sort | uniq -c | sort -rn | head -20 >&2"); } assert(clock_boot_ms() < until_ms);
+        assert(clock_boot_ms() < until_ms);
         poll(NULL, 0, 5);
     }
 }

@@ -8,7 +8,6 @@
 #include "product.h"
 
 #include <base/clock.h>
-#include <base/log.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
