@@ -13,13 +13,8 @@
 #include <sodium.h>
 #include <string.h>
 
-enum {
-    TIMEOUT_MS = 60000,
-    RETRIES_MAX = 5,
-    BACKOFF_MS = 1000,
-    SILENT_MS = 20000,
-    NONCE_BYTES = 16
-};
+enum { TIMEOUT_MS = 60000, RETRIES_MAX = 5, BACKOFF_MS = 1000, SILENT_MS = 20000 };
+enum { IPC_PATH_MAX = 108 }; /* room for a path in struct sockaddr_un */
 
 /* ---- a client's life ---- */
 
@@ -193,7 +188,7 @@ static int link_find(struct rota_client *client, struct link **ret_link)
 static int call_place(struct rota_client *client, const Rota__Request *request,
                       uint64_t deadline_ms, rota_done *done, void *arg)
 {
-    struct link *link;
+    struct link *link = NULL;
     if (client->is_closing)
         return err_raise(-ECANCELED);
     int r = link_find(client, &link);

@@ -28,6 +28,8 @@ static const struct option_row connection_rows[] = {
                "the broker's environment, instead of the key file's second line"),
     OPTION_STR(struct common, tls_ca, "tls-ca", "FILE", NULL,
                "PEM file with the CA that signed the broker's certificate (tls+tcp)"),
+    OPTION_STR(struct common, tls_cert_key, "tls-cert-key", "FILE", NULL,
+               "PEM file with this client's own certificate and key, when the broker asks for one"),
     OPTION_STR(struct common, timeout, "timeout", "TIME", NULL,
                "how long to wait, as 30, 90s, 5m or 1h (10s without)"),
 };
@@ -195,6 +197,7 @@ int cli_connect(struct cli *cli)
         .environment = cli->environment,
         .credential = cli->credential ? cli->credential : "",
         .tls_ca_file = common->tls_ca,
+        .tls_cert_key_file = common->tls_cert_key,
     };
     int r = rota_client_new(&config, &cli->client);
     if (r == -EINVAL)

@@ -15,7 +15,7 @@
 
 /* First member of every command's settings. */
 struct common {
-    const char *url, *key_file, *environment, *tls_ca, *timeout;
+    const char *url, *key_file, *environment, *tls_ca, *tls_cert_key, *timeout;
     bool json;
 };
 

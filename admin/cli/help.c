@@ -8,7 +8,10 @@
 #include "terminal.h"
 #include "text.h"
 
+#include <ctype.h>
 #include <string.h>
+
+enum { HELP_COLUMNS = 78 };
 
 struct help_settings {
     struct common common;
@@ -20,11 +23,27 @@ static const struct option_row help_rows[] = {
                 "print the commands as a part of the manual page (scdoc)"),
 };
 
+/* Breaks a paragraph into lines of at most HELP_COLUMNS, at blanks. In place. */
+static char *lines_break(char *text)
+{
+    size_t start = 0, blank = 0;
+    for (size_t i = 0; text[i]; i++) {
+        if (text[i] == ' ')
+            blank = i;
+        if (i - start >= HELP_COLUMNS && blank > start) {
+            text[blank] = '\n';
+            start = blank + 1;
+        }
+    }
+    return text;
+}
+
 struct option_spec command_spec(const struct command *c, struct option_row rows[OPTION_ROWS_MAX],
                                 char **ret_about)
 {
-    *ret_about =
-        c->details ? x_printf("%s.\n\n%s", c->about, c->details) : x_printf("%s.", c->about);
+    AUTO_FREE char *details = lines_break(x_strdup(c->details ? c->details : ""));
+    *ret_about = x_printf("%c%s.%s%s", toupper((unsigned char)*c->about), c->about + 1,
+                          *details ? "\n\n" : "", details);
     return (struct option_spec){
         .program = x_printf("rota %s", c->name),
         .usage = c->args,
@@ -86,7 +105,7 @@ bool help_group(const char *group, FILE *to)
 static void scdoc_text(const char *text)
 {
     for (; *text; text++) {
-        if (strchr("_*\\#~<>", *text))
+        if (strchr("_*\\#~<>`", *text))
             putchar('\\');
         putchar(*text);
     }
@@ -99,7 +118,8 @@ static void manual_command(const struct command *c)
         putchar(' ');
     scdoc_text(c->args);
     printf("\n\n");
-    scdoc_text(c->about);
+    putchar(toupper((unsigned char)*c->about));
+    scdoc_text(c->about + 1);
     printf(".\n\n");
     if (c->details) {
         scdoc_text(c->details);

@@ -16,6 +16,9 @@ static const struct option_row rows[] = {
                "the key to trust: the broker's sign.pub, got from its operator"),
 };
 
+/* The catalogue speaks of jobs; here there is one thing to do, whatever was found. */
+static const char hint[] = "do not use these files: fetch them again from a trusted place";
+
 static int print_json(const struct verify_result *v)
 {
     json_t *faults = x_must(json_array());
@@ -48,7 +51,7 @@ static int show(const struct cli *cli, const struct verify_result *v)
     else if (!v->n_faults)
         print_facts(v);
     for (size_t i = 0; i < v->n_faults; i++)
-        cli_error(v->fault[i].code, "%s", v->fault[i].text);
+        cli_say(error_row(v->fault[i].code)->name, hint, v->fault[i].text);
     return v->n_faults ? EXIT_JOB_FAILED : EXIT_OK;
 }
 

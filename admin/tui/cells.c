@@ -2,7 +2,7 @@
  * has to. */
 #include "cells.h"
 
-#include "cli/text.h"
+#include "text.h"
 
 #include <assert.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * out then ends when the client is freed, and its reply is dropped in call_done(). */
 #include "feed.h"
 
-#include "cli/text.h"
+#include "text.h"
 
 #include <assert.h>
 #include <base/clock.h>

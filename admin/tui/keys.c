@@ -1,7 +1,7 @@
 /* keys.c: an open form takes all keys; else the table of deeds decides. */
 #include "keys.h"
 
-#include "cli/text.h"
+#include "text.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -74,15 +74,15 @@ static enum keys_answer do_quit(struct model *m, int key)
 const struct key_row keys_rows[] = {
     {{'H'}, "H", "heat", "heat up: keep workers' slots warm for a while", do_heat},
     {{KEYS_TAB, 'p'}, "Tab", "pool", "choose the next pool", do_pool},
+    {{'h', '?'}, "h", "help", "this page", do_help},
+    {{KEYS_ESCAPE}, "Esc", "", "back", do_back},
+    {{'q', 'Q'}, "q", "quit", "leave; the queue goes on", do_quit},
     {{KEYS_UP, KEYS_DOWN, KEYS_PAGE_UP},
      "Up Down",
      "scroll",
      "scroll the workers (also j, k)",
      do_scroll},
     {{'j', 'k', KEYS_PAGE_DOWN}, "PgUp PgDn", "", "scroll a page", do_scroll},
-    {{'h', '?'}, "h", "help", "this page", do_help},
-    {{KEYS_ESCAPE}, "Esc", "", "back", do_back},
-    {{'q', 'Q'}, "q", "quit", "leave; the queue goes on", do_quit},
 };
 
 const size_t keys_rows_n = sizeof keys_rows / sizeof *keys_rows;

@@ -4,10 +4,10 @@
  * however the loop ends. */
 #include "tui.h"
 
-#include "cli/text.h"
 #include "feed.h"
 #include "keys.h"
 #include "screen.h"
+#include "text.h"
 #include "view.h"
 
 #include <base/clock.h>

@@ -12,8 +12,8 @@
  * the sooner it gives them up. */
 #include "view.h"
 
-#include "cli/text.h"
 #include "keys.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* view_next.c: the next dispatches of the chosen pool if nothing else happened. */
-#include "cli/text.h"
+#include "text.h"
 #include "view.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* view_pools.c: a line for each pool: depth, waiting workers, where the rotation stands, heat. The
  * chosen pool is marked; it is the one whose next dispatches are shown and that `H` heats. */
-#include "cli/text.h"
+#include "text.h"
 #include "view.h"
 
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /* view_tiers.c: the four queues. Columns are rows of a table; those that do not fit are left away
  * from the right, and room that is left over becomes a bar that compares the depths. */
-#include "cli/text.h"
-#include "cli/tiername.h"
+#include "text.h"
+#include "tiername.h"
 #include "view.h"
 
 #include <stdio.h>
 
-enum { TIER_COLUMNS = 14, BAR_COLUMNS_LEAST = 10, TIERS = 4 };
+enum { TIER_COLUMNS = 14, TIER_COLUMNS_LEAST = 4, NARROW = 57, BAR_COLUMNS_LEAST = 10, TIERS = 4 };
 
 static uint64_t get_ready(const Rota__TierStats *t)
 {
@@ -97,16 +97,21 @@ static void depths_draw(const struct model *m, struct area a, int x, int w)
     }
 }
 
-void view_tiers(const struct model *m, struct area a)
+static void names_draw(const struct model *m, struct area a, int w)
 {
-    int x = 1 + TIER_COLUMNS;
-    put(a, 1, 0, TIER_COLUMNS, PAINT_DIM, "TIER");
+    put(a, 1, 0, w, PAINT_DIM, "TIER");
     for (int t = 0; t < TIERS && t < (int)m->stats->n_tier; t++) {
         put(a, 1, 1 + t, 2, PAINT_P0 + (enum paint)t, (const char[3]){'P', (char)('0' + t), 0});
-        put(a, 4, 1 + t, TIER_COLUMNS - 4, PAINT_PLAIN, tier_name((Rota__Tier)t));
+        put(a, 4, 1 + t, w - 4, PAINT_PLAIN, tier_name((Rota__Tier)t));
     }
     if (a.h > 1 + TIERS)
-        put(a, 4, 1 + TIERS, TIER_COLUMNS - 4, PAINT_DIM, "all");
+        put(a, 4, 1 + TIERS, w - 4, PAINT_DIM, "all");
+}
+
+void view_tiers(const struct model *m, struct area a)
+{
+    int names = a.w < NARROW ? TIER_COLUMNS_LEAST : TIER_COLUMNS, x = 1 + names;
+    names_draw(m, a, names);
     for (int i = 0; i < COLUMNS && x + columns[i].width <= a.w - 1; i++)
         x = column_draw(m, a, x, &columns[i]);
     if (a.w - x - 4 >= BAR_COLUMNS_LEAST)

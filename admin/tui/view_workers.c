@@ -1,6 +1,6 @@
 /* view_workers.c: workers and, under each, its jobs with phase and progress. The lines are counted
  * from the top, so that scrolling is a number and not a state. */
-#include "cli/text.h"
+#include "text.h"
 #include "view.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@ enum {
     ID_FROM_COLUMNS = 110,
     JOB_COLUMNS = 30
 };
-enum { NAME_LEAST = 12, NOW_MS = 5000, SILENT_MS = 20000 };
+enum { NAME_LEAST = 12, NOW_MS = 12000, SILENT_MS = 20000 };
 
 int view_workers_lines(const struct model *m)
 {
@@ -22,7 +22,8 @@ int view_workers_lines(const struct model *m)
     return n < 10000 ? (int)n : 10000;
 }
 
-/* A worker speaks every few seconds: below that, a number would only flicker. */
+/* A worker with nothing to say speaks every ten seconds: below that, a number would only flicker.
+ */
 static const char *seen_text(uint64_t seen_ms, char text[TEXT_SHORT_LEN + 1])
 {
     return seen_ms < NOW_MS ? "now" : text_duration(seen_ms, text);

@@ -163,29 +163,24 @@ static int incoming_try(struct artifacts *a, const struct artifact_id *id,
     return r ? r : file_rename(a, id, fd, path);
 }
 
-static int incoming_dir(struct artifacts *a, DIR **ret_dir)
+/* NULL: errno says why. */
+static DIR *incoming_open(struct artifacts *a)
 {
     int fd = openat(a->root_fd, "incoming", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return err_raise(-errno);
-    DIR *d = fdopendir(fd);
-    if (!d) {
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d && fd >= 0)
         close(fd);
-        return err_raise(-ENOMEM);
-    }
-    *ret_dir = d;
-    return 0;
+    return d;
 }
 
 int artifacts_take(struct artifacts *a, const struct artifact_id *id,
                    const struct artifact_check *check, uint64_t *ret_size)
 {
     char prefix[PREFIX_LEN + 1];
-    DIR *d = NULL;
-    int result = ARTIFACTS_MISSING;
-    int r = incoming_dir(a, &d);
-    if (r < 0)
-        return err_pass(r);
+    int r, result = ARTIFACTS_MISSING;
+    DIR *d = incoming_open(a);
+    if (!d)
+        return err_raise(-errno);
     incoming_prefix(id, prefix);
     for (struct dirent *e; result != 0 && (e = readdir(d));) {
         if (strncmp(e->d_name, prefix, PREFIX_LEN) != 0)
@@ -204,11 +199,10 @@ int artifacts_take(struct artifacts *a, const struct artifact_id *id,
 
 int artifacts_sweep_incoming(struct artifacts *a, uint64_t now_ms)
 {
-    DIR *d = NULL;
     unsigned n = 0;
-    int r = incoming_dir(a, &d);
-    if (r < 0)
-        return err_pass(r);
+    DIR *d = incoming_open(a);
+    if (!d)
+        return err_raise(-errno);
     for (struct dirent *e; (e = readdir(d));) {
         struct stat st;
         if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)

@@ -17,7 +17,7 @@
 #include <pthread.h>
 
 enum {
-    READER_ARENA_BYTES = 24 << 20,
+    READER_ARENA_BYTES = 12 << 20,
     TAKE_REQUESTS_MAX = 16,
     TAKE_BYTES_MAX = 1 << 20,
     IDLE_MS_MAX = 1000,

@@ -51,32 +51,31 @@ static void item_drop(struct spool *s, struct spool_item *item)
     free(item);
 }
 
-/* Puts the item behind all others. */
+/* Puts the item behind all others. NULL without memory: it is gone then. */
 /* NOLINTNEXTLINE(readability-function-size): the macro's own size */
-static int item_add(struct spool *s, struct spool_item *item)
+static struct spool_item *item_add(struct spool *s, struct spool_item *item)
 {
     item->is_lost = false;
     HASH_ADD(hh, s->items, job, sizeof item->job, item);
     if (!item->is_lost)
-        return 0;
+        return item;
     free(item);
-    return err_raise(-ENOMEM);
+    return NULL;
 }
 
-static int item_touch(struct spool *s, struct job_id job, struct spool_item **ret_item)
+static struct spool_item *item_touch(struct spool *s, struct job_id job)
 {
     struct spool_item *item = item_find(s, job);
     if (item) {
         HASH_DEL(s->items, item);
-    } else {
-        if (HASH_COUNT(s->items) >= SPOOL_JOBS_MAX)
-            item_drop(s, s->items);
-        item = calloc(1, sizeof *item);
-        if (!item)
-            return err_raise(-ENOMEM);
-        item->job = job;
+        return item_add(s, item);
     }
-    *ret_item = item;
+    if (HASH_COUNT(s->items) >= SPOOL_JOBS_MAX)
+        item_drop(s, s->items);
+    item = calloc(1, sizeof *item);
+    if (!item)
+        return NULL;
+    item->job = job;
     return item_add(s, item);
 }
 
@@ -139,14 +138,13 @@ static int file_open(struct spool *s, struct job_id job, int flags)
 static int append_locked(struct spool *s, struct job_id job, uint64_t now_ms, const void *p,
                          size_t n, uint64_t *ret_size)
 {
-    struct spool_item *item = NULL;
-    int r = item_touch(s, job, &item);
-    if (r < 0)
-        return err_pass(r);
+    struct spool_item *item = item_touch(s, job);
+    if (!item)
+        return err_raise(-ENOMEM);
     AUTO_FD fd = file_open(s, job, O_RDWR | O_CREAT);
     if (fd < 0)
         return err_pass(fd);
-    r = ring_write(fd, item->size, p, n);
+    int r = ring_write(fd, item->size, p, n);
     if (r == 0)
         r = header_write(fd, item->size + n);
     if (r < 0)
@@ -214,16 +212,15 @@ static int file_adopt(struct spool *s, const char *name, uint64_t now_ms)
 {
     uint8_t header[HEADER_BYTES];
     struct job_id job;
-    struct spool_item *item = NULL;
     AUTO_FD fd = openat(s->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || job_id_parse(name, &job) != 0 || pread_all(fd, header, sizeof header, 0) < 0 ||
         memcmp(header, magic, sizeof magic) != 0) {
         unlinkat(s->dir_fd, name, 0);
         return 0;
     }
-    int r = item_touch(s, job, &item);
-    if (r < 0)
-        return err_pass(r);
+    struct spool_item *item = item_touch(s, job);
+    if (!item)
+        return err_raise(-ENOMEM);
     item->size = get_be64(header + sizeof magic);
     item->spoke_ms = now_ms;
     return 0;

@@ -13,7 +13,7 @@
 #define uthash_nonfatal_oom(item) ((item)->is_lost = true)
 #include <uthash.h>
 
-enum { VET_ARENA_BYTES = 16 << 20 };
+enum { VET_ARENA_BYTES = 8 << 20 };
 
 /* Without padding, because the whole struct is a hash key. */
 struct claim_key {

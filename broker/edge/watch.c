@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum { BUCKETS = 1024 };
@@ -17,7 +18,7 @@ struct watches {
     pthread_mutex_t lock;
     struct watch *bucket[BUCKETS];
     struct watch *woken, **woken_end;
-    size_t count;
+    _Atomic size_t count;   /* also read without the lock, by a writer that would find nobody */
     uint64_t next_until_ms; /* no watch is due before; 0: unknown */
     void (*wake)(void *arg);
     void *wake_arg;
@@ -192,9 +193,13 @@ uint32_t watch_idle_ms(struct watches *ws, uint64_t now_ms, uint32_t most_ms)
     return until_ms - now_ms < most_ms ? (uint32_t)(until_ms - now_ms) : most_ms;
 }
 
+/* A watch is counted before its snapshot is taken. So if a commit finds the count at 0, every watch
+ * to come sees that commit. */
 void watch_wake_job(struct watches *ws, struct job_id job)
 {
     bool must_wake = false;
+    if (ws->count == 0)
+        return;
     pthread_mutex_lock(&ws->lock);
     for (struct watch *w = *bucket_of(ws, job); w; w = w->next)
         if (job_id_cmp(w->job, job) == 0)
@@ -208,6 +213,8 @@ void watch_wake_events(struct watches *ws, uint64_t last_seq)
 {
     static const struct job_id log;
     bool must_wake = false;
+    if (ws->count == 0)
+        return;
     pthread_mutex_lock(&ws->lock);
     for (struct watch *w = *bucket_of(ws, log); w; w = w->next)
         if (job_id_is_zero(w->job) && w->from <= last_seq)

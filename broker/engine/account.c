@@ -118,16 +118,15 @@ static int flush_ring_row(struct tally *t, struct txn *txn)
     uint8_t tier = t->account->tier;
     if (t->now.turn == t->stored.turn && (tier == t->stored_tier || !t->now.turn))
         return 0;
+    /* The new row first: deleting first would empty the table's page and free it, 64 times over. */
     int r = 0;
-    if (t->stored.turn)
+    struct ring_row row = {t->account->number};
+    if (t->now.turn)
+        r = row_put(txn, &ring_row_type, key_ring(&k, t->pool->number, tier, t->now.turn), &row);
+    if (r == 0 && t->stored.turn)
         r = txn_del(txn, TABLE_RING,
                     key_ring(&k, t->pool->number, t->stored_tier, t->stored.turn));
-    if (r == STORE_MISSING)
-        return err_raise(-EBADMSG);
-    struct ring_row row = {t->account->number};
-    if (r == 0 && t->now.turn)
-        r = row_put(txn, &ring_row_type, key_ring(&k, t->pool->number, tier, t->now.turn), &row);
-    return r;
+    return r == STORE_MISSING ? err_raise(-EBADMSG) : r;
 }
 
 static int flush_tally(struct tally *t, struct txn *txn)

@@ -98,12 +98,12 @@ static Rota__Account *account_message(struct turn *t, const struct account *a,
 static int account_check(struct turn *t, const Rota__AccountSet *q)
 {
     if (!q->account[0])
-        return refuse(t, E_FIELD_MISSING, "account_set.account is empty");
+        return turn_refuse(t, E_FIELD_MISSING, "account_set.account is empty");
     if (q->set_tier_case == ROTA__ACCOUNT_SET__SET_TIER_TIER && (unsigned)q->tier >= TIERS)
-        return refuse(t, E_TIER_UNKNOWN, "no tier %d", (int)q->tier);
+        return turn_refuse(t, E_TIER_UNKNOWN, "no tier %d", (int)q->tier);
     if (q->set_running_case == ROTA__ACCOUNT_SET__SET_RUNNING_RUNNING_MAX &&
         q->running_max > RUNNING_MAX_MOST)
-        return refuse(t, E_ACCOUNT_LIMIT, "running_max %u is above %d", q->running_max,
+        return turn_refuse(t, E_ACCOUNT_LIMIT, "running_max %u is above %d", q->running_max,
                       RUNNING_MAX_MOST);
     return 0;
 }

@@ -29,7 +29,7 @@ int platforms_bits(struct turn *t, char **names, size_t n, uint8_t *ret_bits)
     for (size_t i = 0; i < n; i++) {
         enum platform p = platform_by_name(names[i]);
         if (!p)
-            return refuse(t, E_PLATFORM_UNKNOWN, "no platform \"%s\"", names[i]);
+            return turn_refuse(t, E_PLATFORM_UNKNOWN, "no platform \"%s\"", names[i]);
         bits |= (uint8_t)(1 << p);
     }
     *ret_bits = bits;
@@ -89,7 +89,7 @@ int app_find(struct turn *t, struct account *a, const char *name, bool makes,
     struct key_buf k;
     int r = row_get(t->txn, &app_row_type, key_app(&k, a->number, span_str(name)), &row);
     if (r == STORE_MISSING && !makes)
-        return refuse(t, E_APP_UNKNOWN, "account \"%s\" has no app \"%s\"", a->id, name);
+        return turn_refuse(t, E_APP_UNKNOWN, "account \"%s\" has no app \"%s\"", a->id, name);
     if (r == STORE_MISSING)
         r = app_make(t, a->number, name, PLATFORMS_ALL, &row);
     else
@@ -97,7 +97,7 @@ int app_find(struct turn *t, struct account *a, const char *name, bool makes,
     if (r != 0)
         return r;
     if (row.archived)
-        return refuse(t, E_APP_ARCHIVED, "app \"%s\" is archived", name);
+        return turn_refuse(t, E_APP_ARCHIVED, "app \"%s\" is archived", name);
     *ret_app = (struct app_facts){row.number, row.platforms};
     return 0;
 }
@@ -132,9 +132,9 @@ int turn_app_set(struct turn *t, const Rota__Request *request, Rota__Reply *repl
     struct key_buf k;
     enum error_code code = auth_account(t->txn, &t->who, q->account, &number);
     if (code != E_OK)
-        return refuse(t, code, "account \"%s\": %s", q->account, error_row(code)->text);
+        return turn_refuse(t, code, "account \"%s\": %s", q->account, error_row(code)->text);
     if (!q->app[0])
-        return refuse(t, E_FIELD_MISSING, "app_set.app is empty");
+        return turn_refuse(t, E_FIELD_MISSING, "app_set.app is empty");
     Rota__AppSetResult *result = arena_alloc(t->fx->arena, sizeof *result);
     int r = result ? platforms_bits(t, q->platform, q->n_platform, &bits) : err_raise(-ENOMEM);
     if (r == 0)

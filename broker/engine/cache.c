@@ -31,7 +31,8 @@ int cache_init(struct cache *c)
 {
     *c = (struct cache){0};
     c->unfolded = calloc(UNFOLDED_MAX, sizeof *c->unfolded);
-    if (!c->unfolded)
+    c->batch = calloc(FOLD_BATCH_MAX, sizeof *c->batch);
+    if (!c->unfolded || !c->batch)
         return err_raise(-ENOMEM);
     int r = undo_new(&c->undo);
     if (r == 0)
@@ -87,6 +88,7 @@ void cache_deinit(struct cache *c)
     map_deinit(&c->workers);
     alarms_deinit(&c->alarms);
     free(c->unfolded);
+    free(c->batch);
     c->undo = undo_free(c->undo);
 }
 
@@ -248,14 +250,10 @@ static int load_lease(struct load *l, struct span key, struct span value)
 
 static int load_unfolded(struct load *l, struct span key, struct span value)
 {
-    struct job_row row;
-    int r = row_decode(&job_row_type, key, value, &row);
-    if (r < 0)
-        return err_pass(r);
+    (void)value;
     if (l->c->unfolded_end - l->c->unfolded_first == UNFOLDED_MAX)
         return err_raise(-EBADMSG);
-    l->c->unfolded[l->c->unfolded_end++ % UNFOLDED_MAX] =
-        (struct unfolded){key_tail_id(key), row.account, row.app};
+    l->c->unfolded[l->c->unfolded_end++ % UNFOLDED_MAX] = (struct unfolded){.id = key_tail_id(key)};
     return 0;
 }
 

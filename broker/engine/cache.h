@@ -118,13 +118,13 @@ struct worker {
     uint64_t told_heat_until_ms;
 };
 
-/* Job ids that are in `job` but not yet in `job_of`. */
+/* A job that is in `job` but not yet in `job_of`. account 0: only its id is known (after a restart). */
 struct unfolded {
     struct job_id id;
     uint64_t account;
     uint32_t app;
 };
-enum { UNFOLDED_MAX = 65536 };
+enum { UNFOLDED_MAX = 65536, FOLD_BATCH_MAX = 32768 };
 
 /* Counters that survive: one row of meta, written once per turn. */
 struct hot_row {
@@ -150,6 +150,8 @@ struct cache {
     struct board_totals totals; /* as of the last commit */
     struct unfolded *unfolded; /* ring buffer of UNFOLDED_MAX */
     uint64_t unfolded_first, unfolded_end;
+    struct unfolded *batch; /* FOLD_BATCH_MAX: the oldest of them, sorted, being folded */
+    size_t batch_n, batch_at;
     uint64_t polls_parked; /* place of the last parked poll */
 };
 

@@ -18,12 +18,12 @@ enum { LEASE_JOBS_MAX = 64, LEASE_WAIT_MS_MAX = 600000 };
 int lease_check(struct turn *t, const Rota__Lease *q, struct pool **ret_pool)
 {
     if (!q->worker[0])
-        return refuse(t, E_FIELD_MISSING, "lease.worker is empty");
+        return turn_refuse(t, E_FIELD_MISSING, "lease.worker is empty");
     if (q->nonce.len != sizeof(struct job_id))
-        return refuse(t, E_FIELD_INVALID, "lease.nonce: %zu bytes, must be 16", q->nonce.len);
+        return turn_refuse(t, E_FIELD_INVALID, "lease.nonce: %zu bytes, must be 16", q->nonce.len);
     for (size_t i = 0; i < q->n_class_ && !t->in->peer.is_loopback; i++)
         if (strcmp(q->class_[i], "task") != 0)
-            return refuse(t, E_WORKER_HOST,
+            return turn_refuse(t, E_WORKER_HOST,
                           "worker \"%s\" on another host (%s) offers class \"%s\"", q->worker,
                           t->in->peer.address, q->class_[i]);
     return pool_for_worker(t, q->pool, q->class_, q->n_class_, ret_pool);

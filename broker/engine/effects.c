@@ -55,7 +55,7 @@ int turn_store(int r)
     return r < 0 ? err_pass(r) : 0;
 }
 
-int refuse(struct turn *t, enum error_code code, const char *format, ...)
+int turn_refuse(struct turn *t, enum error_code code, const char *format, ...)
 {
     char text[256];
     va_list ap;

@@ -13,7 +13,7 @@ int lease_by_ref(struct turn *t, const Rota__LeaseRef *ref, struct lease **ret_l
 {
     struct job_id job;
     if (!ref)
-        return refuse(t, E_FIELD_MISSING, "the request names no lease");
+        return turn_refuse(t, E_FIELD_MISSING, "the request names no lease");
     int r = job_parse(t, ref->job, &job);
     if (r != 0)
         return r;
@@ -32,7 +32,7 @@ int lease_by_ref(struct turn *t, const Rota__LeaseRef *ref, struct lease **ret_l
         *ret_state = (Rota__State)done.state;
         return 0;
     }
-    return refuse(t, E_LEASE_LOST, "lease %llu of %s is no longer yours",
+    return turn_refuse(t, E_LEASE_LOST, "lease %llu of %s is no longer yours",
                   (unsigned long long)ref->token, ref->job);
 }
 
@@ -93,12 +93,12 @@ static int finish(struct turn *t, const Rota__Finish *q, Rota__State *ret_state)
     struct lease *l;
     struct ending e = {.state = state_of(q->outcome)};
     if (!e.state)
-        return refuse(t, E_FIELD_INVALID, "finish.outcome: none given");
+        return turn_refuse(t, E_FIELD_INVALID, "finish.outcome: none given");
     int r = lease_by_ref(t, q->lease, &l, ret_state);
     if (r != 0 || !l)
         return r; /* it has ended under this very token: the same answer again */
     if (l->cancel_ms)
-        return refuse(t, E_CANCELLED, "%s was cancelled", q->lease->job);
+        return turn_refuse(t, E_CANCELLED, "%s was cancelled", q->lease->job);
     if (q->n_artifact && !t->in->is_vetted)
         return TURN_VET;
     ending_error(&e, q->error);
@@ -128,7 +128,7 @@ int turn_finish_and_lease(struct turn *t, const Rota__Request *request, Rota__Re
     struct pool *pool;
     struct poll *poll;
     if (!q->finish || !q->lease)
-        return refuse(t, E_FIELD_MISSING, "finish_and_lease needs both a finish and a lease");
+        return turn_refuse(t, E_FIELD_MISSING, "finish_and_lease needs both a finish and a lease");
     int finished = finish(t, q->finish, &state);
     if (finished < 0 || finished >= ERROR_CODE_COUNT)
         return finished;
@@ -223,7 +223,7 @@ static int cancel_other(struct turn *t, struct job_id job, const struct job_row 
     if (r != 0 || result->state == ROTA__STATE__CANCELLED)
         return r;
     if (result->state >= ROTA__STATE__SUCCEEDED)
-        return refuse(t, E_JOB_ENDED, "%s has ended", q->job);
+        return turn_refuse(t, E_JOB_ENDED, "%s has ended", q->job);
     result->state = ROTA__STATE__CANCELLED;
     return job_cancel_ready(t, job, row, span_str(q->reason));
 }
@@ -239,7 +239,7 @@ int turn_cancel(struct turn *t, const Rota__Request *request, Rota__Reply *reply
     if (r == 0)
         r = row_get(t->txn, &job_row_type, key_id(&k, job), &row);
     if (r == STORE_MISSING || (r == 0 && !auth_sees(&t->who, row.account)))
-        return refuse(t, E_JOB_UNKNOWN, "no job %s", q->job);
+        return turn_refuse(t, E_JOB_UNKNOWN, "no job %s", q->job);
     if (r != 0)
         return r < 0 ? err_pass(r) : r;
     rota__cancel_result__init(result);

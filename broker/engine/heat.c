@@ -36,12 +36,12 @@ int turn_heat(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
     const char *name = q->pool[0] ? q->pool : "bundle";
     struct pool *p = cache_pool(t->cache, name);
     if (!p)
-        return refuse(t, E_POOL_UNKNOWN, "no pool \"%s\"", name);
+        return turn_refuse(t, E_POOL_UNKNOWN, "no pool \"%s\"", name);
     if (q->slots > HEAT_SLOTS_MAX || q->for_ms > heat_ms_max)
-        return refuse(t, E_FIELD_INVALID, "heat: at most %d slots for at most 7 days",
+        return turn_refuse(t, E_FIELD_INVALID, "heat: at most %d slots for at most 7 days",
                       HEAT_SLOTS_MAX);
     if (q->slots && !q->for_ms)
-        return refuse(t, E_FIELD_MISSING, "heat.for_ms: how long?");
+        return turn_refuse(t, E_FIELD_MISSING, "heat.for_ms: how long?");
     Rota__HeatResult *result = arena_alloc(t->fx->arena, sizeof *result);
     if (!result)
         return err_raise(-ENOMEM);

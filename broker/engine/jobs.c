@@ -20,7 +20,7 @@ enum { BROKER_CUT_AFTER_MS = 10000, SOURCE_PREFIX_LEN = 7 /* "upload:" */ };
 int job_parse(struct turn *t, const char *text, struct job_id *ret_id)
 {
     if (job_id_parse(text, ret_id) != 0)
-        return refuse(t, E_JOB_ID_INVALID, "\"%.40s\" is no job id", text);
+        return turn_refuse(t, E_JOB_ID_INVALID, "\"%.40s\" is no job id", text);
     return 0;
 }
 

@@ -52,9 +52,9 @@ int turn_key_create(struct turn *t, const Rota__Request *request, Rota__Reply *r
     uint64_t number;
     enum error_code code = auth_account(t->txn, &t->who, q->account, &number);
     if (code != E_OK)
-        return refuse(t, code, "account \"%s\": %s", q->account, error_row(code)->text);
+        return turn_refuse(t, code, "account \"%s\": %s", q->account, error_row(code)->text);
     if (q->role <= ROTA__ROLE__ROLE_NONE || q->role > ROTA__ROLE__GATEWAY)
-        return refuse(t, E_ROLE_UNKNOWN, "no role %d", (int)q->role);
+        return turn_refuse(t, E_ROLE_UNKNOWN, "no role %d", (int)q->role);
     char *text = arena_alloc(t->fx->arena, APIKEY_TEXT_LEN + 1);
     Rota__KeyCreateResult *result = arena_alloc(t->fx->arena, sizeof *result);
     int r = text && result ? turn_store(cache_account(t->cache, t->txn, number, &a))
@@ -104,8 +104,8 @@ static int serial_of_prefix(struct turn *t, const char *prefix, uint32_t *ret_se
     if (r < 0)
         return err_pass(r);
     if (found > 1)
-        return refuse(t, E_FIELD_INVALID, "%u keys begin with %s: name the serial", found, prefix);
-    return found ? 0 : refuse(t, E_KEY_UNKNOWN, "no living key begins with \"%.12s\"", prefix);
+        return turn_refuse(t, E_FIELD_INVALID, "%u keys begin with %s: name the serial", found, prefix);
+    return found ? 0 : turn_refuse(t, E_KEY_UNKNOWN, "no living key begins with \"%.12s\"", prefix);
 }
 
 int turn_key_revoke(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
@@ -117,13 +117,13 @@ int turn_key_revoke(struct turn *t, const Rota__Request *request, Rota__Reply *r
     struct key_buf k;
     uint32_t serial = q->serial;
     if (t->engine->revoked_n == ARRAY_LEN(t->engine->revoked))
-        return refuse(t, E_OVERLOADED, "too many keys are being revoked at once");
+        return turn_refuse(t, E_OVERLOADED, "too many keys are being revoked at once");
     int r = serial ? 0 : serial_of_prefix(t, q->prefix, &serial);
     if (r != 0)
         return r;
     r = row_get(t->txn, &key_serial_row_type, key_u32(&k, serial), &at);
     if (r == STORE_MISSING)
-        return refuse(t, E_KEY_UNKNOWN, "no key has serial %u", serial);
+        return turn_refuse(t, E_KEY_UNKNOWN, "no key has serial %u", serial);
     struct span hash = span_of(at.hash, sizeof at.hash);
     if (r == 0)
         r = row_get(t->txn, &key_row_type, hash, &row);

@@ -13,7 +13,7 @@ static int pool_make(struct turn *t, const char *name, struct pool **ret_pool)
 {
     struct cache *c = t->cache;
     if (c->pools_n == POOLS_MAX)
-        return refuse(t, E_POOL_LIMIT, "there are already %d pools", POOLS_MAX);
+        return turn_refuse(t, E_POOL_LIMIT, "there are already %d pools", POOLS_MAX);
     uint16_t number = (uint16_t)(c->hot.pool_number + 1);
     SET(t->undo, c->hot.pool_number, number);
     c->hot_dirty = true;
@@ -25,7 +25,7 @@ static int class_make(struct turn *t, const char *name, struct pool *p)
 {
     struct cache *c = t->cache;
     if (c->classes_n == CLASSES_ALL_MAX)
-        return refuse(t, E_POOL_LIMIT, "there are already %d classes", CLASSES_ALL_MAX);
+        return turn_refuse(t, E_POOL_LIMIT, "there are already %d classes", CLASSES_ALL_MAX);
     struct class *class = &c->classes[c->classes_n];
     undo_save(t->undo, class, sizeof *class);
     *class = (struct class){.pool = p};
@@ -40,9 +40,9 @@ int class_check(struct turn *t, const char *name)
     if (cache_class(t->cache, name))
         return 0;
     if (t->who.role != ROTA__ROLE__OPERATOR)
-        return refuse(t, E_CLASS_UNKNOWN, "no worker has ever offered class \"%s\"", name);
+        return turn_refuse(t, E_CLASS_UNKNOWN, "no worker has ever offered class \"%s\"", name);
     if (t->cache->classes_n == CLASSES_ALL_MAX || t->cache->pools_n == POOLS_MAX)
-        return refuse(t, E_POOL_LIMIT, "there are already %zu classes in %zu pools",
+        return turn_refuse(t, E_POOL_LIMIT, "there are already %zu classes in %zu pools",
                       t->cache->classes_n, t->cache->pools_n);
     return 0;
 }
@@ -69,7 +69,7 @@ static int classes_check(struct turn *t, const char *pool, char **classes, size_
     for (size_t i = 0; i < n; i++) {
         const struct class *class = cache_class(t->cache, classes[i]);
         if (class && strcmp(class->pool->name, pool) != 0)
-            return refuse(t, E_CLASS_ELSEWHERE, "class \"%s\" belongs to pool \"%s\"", classes[i],
+            return turn_refuse(t, E_CLASS_ELSEWHERE, "class \"%s\" belongs to pool \"%s\"", classes[i],
                           class->pool->name);
     }
     for (size_t i = 0; i < t->cache->classes_n; i++) {
@@ -78,7 +78,7 @@ static int classes_check(struct turn *t, const char *pool, char **classes, size_
         for (size_t j = 0; j < n && !offered; j++)
             offered = strcmp(classes[j], class->name) == 0;
         if (!offered)
-            return refuse(t, E_CLASS_MISSING,
+            return turn_refuse(t, E_CLASS_MISSING,
                           "pool \"%s\" also has class \"%s\", which this worker does not serve",
                           pool, class->name);
     }
@@ -89,7 +89,7 @@ int pool_for_worker(struct turn *t, const char *pool, char **classes, size_t n,
                     struct pool **ret_pool)
 {
     if (n == 0)
-        return refuse(t, E_FIELD_MISSING, "the worker names no class");
+        return turn_refuse(t, E_FIELD_MISSING, "the worker names no class");
     if (!pool[0])
         pool = classes[0];
     int r = classes_check(t, pool, classes, n);

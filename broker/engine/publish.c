@@ -34,14 +34,14 @@ static int check_source(struct turn *t, struct offer *o)
     const char *source = o->q->source;
     if (!source[0])
         return strcmp(o->class, "bundle") == 0
-                   ? refuse(t, E_SOURCE_NEEDED, "a job of class bundle needs a source")
+                   ? turn_refuse(t, E_SOURCE_NEEDED, "a job of class bundle needs a source")
                    : 0;
     size_t n = sizeof source_prefix - 1, hash_n = 0;
     if (strncmp(source, source_prefix, n) != 0 || strlen(source + n) != SHA256_HEX_LEN ||
         sodium_hex2bin(o->sha256, sizeof o->sha256, source + n, SHA256_HEX_LEN, NULL, &hash_n,
                        NULL) != 0 ||
         hash_n != sizeof o->sha256)
-        return refuse(t, E_SOURCE_INVALID, "source \"%.80s\" is not upload:<sha256>", source);
+        return turn_refuse(t, E_SOURCE_INVALID, "source \"%.80s\" is not upload:<sha256>", source);
     o->has_source = true;
     return t->in->is_vetted ? 0 : TURN_VET;
 }
@@ -50,7 +50,7 @@ static int check_platform(struct turn *t, struct offer *o)
 {
     o->platform = platform_by_name(o->q->platform);
     if (!o->platform && (o->q->platform[0] || strcmp(o->class, "bundle") == 0))
-        return refuse(t, E_PLATFORM_UNKNOWN, "no platform \"%s\"", o->q->platform);
+        return turn_refuse(t, E_PLATFORM_UNKNOWN, "no platform \"%s\"", o->q->platform);
     return 0;
 }
 
@@ -66,7 +66,7 @@ static int check_account(struct turn *t, struct offer *o)
     const char *named = o->q->account;
     enum error_code code = auth_account(t->txn, &t->who, named, &number);
     if (code != E_OK)
-        return refuse(t, code, "account \"%s\": %s", named, error_row(code)->text);
+        return turn_refuse(t, code, "account \"%s\": %s", named, error_row(code)->text);
     return turn_store(cache_account(t->cache, t->txn, number, &o->account));
 }
 
@@ -75,7 +75,7 @@ static int check_timeout(struct turn *t, struct offer *o)
     uint8_t tier = o->account->tier;
     if (tier_timeout(tier, o->q->timeout_ms, &o->timeout_ms))
         return 0;
-    return refuse(t, E_TIMEOUT_INVALID, "timeout of %llu ms is longer than tier %s's %llu ms",
+    return turn_refuse(t, E_TIMEOUT_INVALID, "timeout of %llu ms is longer than tier %s's %llu ms",
                   (unsigned long long)o->q->timeout_ms, tier_row(tier)->name,
                   (unsigned long long)tier_row(tier)->timeout_ms);
 }
@@ -85,12 +85,12 @@ static int offer_check(struct turn *t, const Rota__Publish *q, struct offer *o)
 {
     *o = (struct offer){.q = q, .class = q->class_[0] ? q->class_ : "bundle"};
     if (!q->app[0])
-        return refuse(t, E_FIELD_MISSING, "publish.app is empty");
+        return turn_refuse(t, E_FIELD_MISSING, "publish.app is empty");
     if (q->priority > PRIORITY_LAST)
-        return refuse(t, E_FIELD_INVALID, "publish.priority: %u, at most %d", q->priority,
+        return turn_refuse(t, E_FIELD_INVALID, "publish.priority: %u, at most %d", q->priority,
                       PRIORITY_LAST);
     if (!spec_looks_like_json(&q->spec))
-        return refuse(t, E_SPEC_INVALID, "the spec is not a JSON object");
+        return turn_refuse(t, E_SPEC_INVALID, "the spec is not a JSON object");
     int r = check_account(t, o);
     if (r == 0)
         r = check_platform(t, o);
@@ -131,7 +131,7 @@ static int offer_replay(struct turn *t, struct offer *o, Rota__PublishResult *re
     if (r != 0)
         return r;
     if (memcmp(row.request_hash, o->request_hash, sizeof row.request_hash) != 0)
-        return refuse(t, E_IDEMPOTENCY_MISMATCH,
+        return turn_refuse(t, E_IDEMPOTENCY_MISMATCH,
                       "idempotency key \"%s\" was used with another request",
                       o->q->idempotency_key);
     result->job = turn_job(t, row.job);
@@ -248,14 +248,14 @@ static int publish_one(struct turn *t, const Rota__Publish *q, Rota__PublishResu
         return r;
     r = store_has_room(t->engine->config.store);
     if (r == STORE_FULL)
-        return refuse(t, E_STORE_FULL, "the database is above its high-water mark");
+        return turn_refuse(t, E_STORE_FULL, "the database is above its high-water mark");
     if (r < 0)
         return err_pass(r);
     r = class_check(t, o.class);
     if (r == 0)
         r = app_find(t, o.account, q->app, t->who.role == ROTA__ROLE__OPERATOR, &o.app);
     if (r == 0 && o.platform && !(o.app.platforms & 1 << o.platform))
-        r = refuse(t, E_PLATFORM_NOT_ENABLED, "app \"%s\" is not built for %s", q->app,
+        r = turn_refuse(t, E_PLATFORM_NOT_ENABLED, "app \"%s\" is not built for %s", q->app,
                    platform_name((uint8_t)o.platform));
     if (r == 0)
         r = class_for_publish(t, o.class, &o.pool);

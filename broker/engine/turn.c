@@ -61,7 +61,7 @@ static int request_run(struct turn *t, const Rota__Request *request)
     pipe_is_known(t);
     t->origin = request->origin;
     if (t->in->is_vetted && t->in->vetted != E_OK)
-        return refuse(t, t->in->vetted, "%s", t->in->vetted_text);
+        return turn_refuse(t, t->in->vetted, "%s", t->in->vetted_text);
     Rota__Reply *reply = reply_new(t, op->tag);
     if (!reply)
         return err_raise(-ENOMEM);
@@ -224,8 +224,8 @@ uint32_t engine_idle_ms(const struct engine *e, struct now now, uint32_t most_ms
     const struct alarm *a = alarms_first(&e->cache.alarms);
     if (a && a->at_ms < due_ms)
         due_ms = a->at_ms;
-    uint64_t fold_ms = e->fold_ms + FOLD_PATIENCE_MS;
-    if (e->cache.unfolded_first != e->cache.unfolded_end && fold_ms < due_ms)
+    uint64_t fold_ms = fold_due_ms(e, bt_ms);
+    if (fold_ms < due_ms)
         due_ms = fold_ms;
     /* Due already: at once, but never a spin when the store is full. */
     return due_ms > bt_ms ? (uint32_t)(due_ms - bt_ms) : 1;

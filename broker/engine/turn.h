@@ -10,7 +10,7 @@ struct engine {
     struct engine_config config;
     struct cache cache;
     uint64_t broker_offset_ms; /* broker time = boot time + this */
-    uint64_t fold_ms;          /* broker time of the last fold */
+    uint64_t fold_ms, publish_ms; /* broker time of the last slice and of the last publish */
     uint64_t turns;
     bool has_more;             /* the turn stopped handing out jobs at its limit */
     struct touched *touched;   /* workers that changed in this turn, in the arena of its effects */
@@ -55,7 +55,7 @@ enum turn_result {
 MUST_USE int turn_store(int store_result);
 
 /* Refuses with the catalogue's error and these words. */
-__attribute__((format(printf, 3, 4))) int refuse(struct turn *t, enum error_code code,
+__attribute__((format(printf, 3, 4))) int turn_refuse(struct turn *t, enum error_code code,
                                                  const char *format, ...);
 /* Arena text; NULL only without memory. */
 char *turn_str(struct turn *t, struct span s);
@@ -153,7 +153,8 @@ MUST_USE int object_release(struct turn *t, uint8_t kind, const struct account *
                             const uint8_t sha256[32]);
 
 /* fold.c */
-enum { FOLD_PATIENCE_MS = 50 }; /* a tail shorter than a slice waits no longer for company */
+enum { FOLD_QUIET_MS = 50 }; /* no publish for so long: the tail is folded, however short */
+uint64_t fold_due_ms(const struct engine *e, uint64_t bt_ms); /* broker time; UINT64_MAX: never */
 void fold_add(struct turn *t, struct job_id id, uint64_t account, uint32_t app);
 MUST_USE int fold_some(struct turn *t);
 

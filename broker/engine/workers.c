@@ -135,7 +135,7 @@ static int progress_all(struct turn *t, const struct worker *w, const Rota__Hear
         const Rota__JobProgress *p = q->progress[i];
         struct job_id job;
         if (!p->lease)
-            return refuse(t, E_FIELD_MISSING, "heartbeat.progress names no lease");
+            return turn_refuse(t, E_FIELD_MISSING, "heartbeat.progress names no lease");
         int r = job_parse(t, p->lease->job, &job);
         if (r != 0)
             return r;
@@ -185,7 +185,7 @@ int turn_heartbeat(struct turn *t, const Rota__Request *request, Rota__Reply *re
     struct pool *p;
     struct worker *w;
     if (!q->worker[0])
-        return refuse(t, E_FIELD_MISSING, "heartbeat.worker is empty");
+        return turn_refuse(t, E_FIELD_MISSING, "heartbeat.worker is empty");
     int r = pool_for_worker(t, q->pool, q->class_, q->n_class_, &p);
     if (r == 0)
         r = worker_seen(t, p, q->worker, q->class_, q->n_class_, &w);

@@ -20,7 +20,7 @@ struct endpoint_config {
     const char *tls_cert_file, *tls_key_file, *tls_client_ca_file; /* NULL: none */
     bool allow_plain_tcp; /* tcp:// off loopback; default no */
     bool no_self_probe;   /* for the test that shows why there is one */
-    uint32_t probe_ms;    /* 0: 1,000 */
+    uint32_t probe_ms;    /* an ipc or tcp listener silent for so long is dead; 0: 1,000 */
     /* A fact for operators; `event` is a log id. May be NULL. */
     void (*note)(void *arg, const char *event, const char *text);
     void (*relisten_limit)(void *arg); /* RELISTENS_MAX was reached */
@@ -35,15 +35,18 @@ DEFINE_FREEP(endpoint)
 enum endpoint_outcome { ENDPOINT_URL = 1, ENDPOINT_PLAIN_TCP, ENDPOINT_IN_USE, ENDPOINT_TLS };
 
 /* Listens; before start only. IPC: the folder exists, the socket is made 0660. A stale socket file
- * is replaced, a living one is ENDPOINT_IN_USE. */
+ * is replaced, a living one is ENDPOINT_IN_USE, another kind of file ENDPOINT_URL. TCP: a
+ * name stands for its first address; port 0 lets the kernel choose. ENDPOINT_TLS: a file is
+ * missing, not PEM, or others may read the key. */
 MUST_USE int endpoint_listen(struct endpoint *e, const char *url);
 
 /* From here on requests arrive in the inbox. Returns when every listener has accepted a probe
  * connection. */
 MUST_USE int endpoint_start(struct endpoint *e);
 
-/* Packs and sends; a peer that is gone is no fault. Gives the pipe its place for one more request
- * back. */
+/* Packs and sends; exactly once a request. A peer that is gone is no fault; an answer larger than
+ * the transport carries becomes the error TOO_MANY. Does not wait for the peer. Gives the pipe its
+ * place for one more request back. */
 void endpoint_reply(struct endpoint *e, const struct reply_to *to, Rota__Reply *reply);
 
 /* The pipe has sent a request with a good credential: it is no longer silent. */

@@ -34,7 +34,9 @@ struct peer {
 
 enum inbound_kind { INBOUND_REQUEST, INBOUND_PIPE_GONE };
 
-/* One request, or the news that a pipe is gone (its parked polls must be forgotten). */
+/* One request, or the news that a pipe is gone (its parked polls must be forgotten). The news comes
+ * in both lanes, after all requests of that pipe, and only if it ever got one through. Requests of
+ * one pipe keep their order within a lane. */
 struct inbound {
     struct inbound *next;
     enum inbound_kind kind;

@@ -175,6 +175,7 @@ struct listener *listener_free(struct listener *l)
         return NULL;
     if (l->tls)
         nng_tls_config_free(l->tls);
+    free(l->suspects);
     free(l);
     return NULL;
 }
@@ -228,12 +229,13 @@ static int port_learn(struct listener *l)
 /* Makes the listener unless an earlier try left one that could not start. */
 static int listener_start(struct listener *l, nng_socket socket)
 {
-    if (l->id.id == 0) {
+    if (!l->is_unstarted) {
         int r = listener_make(l, socket);
         if (r < 0)
             return err_pass(r);
     }
     int rv = nng_listener_start(l->id, 0);
+    l->is_unstarted = rv != 0;
     if (rv == NNG_EADDRINUSE)
         return ENDPOINT_IN_USE;
     if (rv != 0)
@@ -254,7 +256,6 @@ int listener_open(struct listener *l, nng_socket socket)
 int listener_reopen(struct listener *l, nng_socket socket)
 {
     int r = 0;
-    l->id.id = 0; /* the dead one stays with nng until the process ends */
     if (l->transport == TRANSPORT_IPC) {
         if (unlink(l->address.un.sun_path) != 0 && errno != ENOENT)
             r = err_raise(-errno);

@@ -27,9 +27,13 @@ struct listener {
     } address; /* what is bound */
     socklen_t address_n;
     nng_tls_config *tls;
-    nng_listener id;         /* 0: none at present */
+    nng_listener id;         /* a dead one's number is forgotten: it stays with nng until the end */
     _Atomic int number;      /* of `id`, for callbacks */
     _Atomic uint32_t came_n; /* pipes that came through it; a dead listener lets none through */
+    bool is_unstarted;       /* `id` was made, but could not start yet */
+    bool has_to_suspect;     /* listened anew: look for those whom the dead listener took in */
+    struct suspect *suspects;
+    size_t suspects_n;
 };
 
 size_t listener_bytes_max(const struct listener *l);

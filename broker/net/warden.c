@@ -23,14 +23,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { PROBE_MS = 1000, TICKS_PER_PROBE = 4, SILENT_BATCH = 64 };
-
-/* What the warden keeps between its rounds. */
-struct rounds {
-    struct endpoint *endpoint;
-    struct suspect *suspects;
-    size_t suspects_n;
-};
+enum { PROBE_MS = 1000, TICKS_PER_PROBE = 4, SILENT_BATCH = 64, LOOK_MS = 100 };
 
 static uint32_t probe_timeout_ms(const struct endpoint *e)
 {
@@ -97,40 +90,46 @@ static void tell_limit(struct endpoint *e)
         e->config.relisten_limit(e->config.arg);
 }
 
-static void suspect_all(struct rounds *w, const struct listener *l)
+/* One tick after the new listener began: by then the dead one has taken in all who had called it.
+ * Whose bytes stay unread from the first look to the second is stranded. The rest are looked at
+ * each tick: a stranded client may have nothing to say yet. */
+static void suspect_all(struct endpoint *e, struct listener *l)
 {
-    free(w->suspects);
-    w->suspects = NULL;
-    w->suspects_n = 0;
-    int r = suspects_collect(&l->address.any, &w->suspects, &w->suspects_n);
+    struct pollfd stop = {.fd = e->stop_fd, .events = POLLIN};
+    uint32_t hung_up = 0;
+    free(l->suspects);
+    l->suspects = NULL;
+    l->suspects_n = 0;
+    l->has_to_suspect = false;
+    int r = suspects_collect(&l->address.any, &l->suspects, &l->suspects_n);
     if (r < 0)
-        endpoint_note(w->endpoint, "net.suspects_failed", "url=%s fault=%s", l->url,
-                      strerrorname_np(-r));
-    uint32_t hung_up = 0;
-    w->suspects_n = suspects_look(w->suspects, w->suspects_n, &hung_up);
+        endpoint_note(e, "net.suspects_failed", "url=%s fault=%s", l->url, strerrorname_np(-r));
+    l->suspects_n = suspects_look(l->suspects, l->suspects_n, &hung_up);
+    poll(&stop, 1, LOOK_MS);
 }
 
-static void look_at_suspects(struct rounds *w)
+static void look_at_suspects(struct endpoint *e)
 {
-    uint32_t hung_up = 0;
-    if (w->suspects_n == 0)
-        return;
-    w->suspects_n = suspects_look(w->suspects, w->suspects_n, &hung_up);
-    if (hung_up > 0)
-        endpoint_note(w->endpoint, "net.stranded", "hung_up=%u", hung_up);
+    for (struct listener *l = e->listeners; l; l = l->next) {
+        uint32_t hung_up = 0;
+        if (l->has_to_suspect)
+            suspect_all(e, l);
+        l->suspects_n = suspects_look(l->suspects, l->suspects_n, &hung_up);
+        if (hung_up > 0)
+            endpoint_note(e, "net.stranded", "url=%s hung_up=%u", l->url, hung_up);
+    }
 }
 
-static void revive(struct rounds *w, struct listener *l)
+static void revive(struct endpoint *e, struct listener *l)
 {
-    struct endpoint *e = w->endpoint;
     if (atomic_load(&e->relistens) >= RELISTENS_MAX) {
         tell_limit(e);
         return;
     }
-    suspect_all(w, l);
     int r = listener_reopen(l, e->socket);
     if (r == 0) {
         uint32_t n = atomic_fetch_add(&e->relistens, 1) + 1;
+        l->has_to_suspect = true;
         endpoint_note(e, "net.relisten", "url=%s relistens=%u", l->url, n);
     } else {
         endpoint_note(e, "net.relisten_failed", "url=%s fault=%s, trying again", l->url,
@@ -140,9 +139,8 @@ static void revive(struct rounds *w, struct listener *l)
 
 /* TLS is left out: a ping would need a certificate that its client CA has signed, and connecting
  * without a handshake shows nothing. See the ADR for what that leaves open. */
-static void probe_all(struct rounds *w)
+static void probe_all(struct endpoint *e)
 {
-    struct endpoint *e = w->endpoint;
     for (struct listener *l = e->listeners; l; l = l->next) {
         if (l->transport == TRANSPORT_TLS)
             continue;
@@ -151,30 +149,28 @@ static void probe_all(struct rounds *w)
         if (r != LISTENER_ALIVE)
             r = listener_probe(e, l, probe_timeout_ms(e) / 2);
         if (r == LISTENER_DEAD)
-            revive(w, l);
+            revive(e, l);
         else if (r == LISTENER_SLOW)
             endpoint_note(e, "net.probe_slow", "url=%s timeout_ms=%u", l->url, probe_timeout_ms(e));
     }
 }
 
-static void round_make(struct rounds *w)
+static void round_make(struct endpoint *e)
 {
-    struct endpoint *e = w->endpoint;
     sweep_silent(e);
     pipe_table_settle_owed(e->pipes);
-    look_at_suspects(w);
+    look_at_suspects(e);
     if (!e->config.no_self_probe)
-        probe_all(w);
+        probe_all(e);
 }
 
 static void *warden_run(void *arg)
 {
-    struct rounds w = {.endpoint = arg};
-    struct pollfd stop = {.fd = w.endpoint->stop_fd, .events = POLLIN};
-    int tick_ms = (int)(probe_timeout_ms(w.endpoint) / TICKS_PER_PROBE);
+    struct endpoint *e = arg;
+    struct pollfd stop = {.fd = e->stop_fd, .events = POLLIN};
+    int tick_ms = (int)(probe_timeout_ms(e) / TICKS_PER_PROBE);
     while (poll(&stop, 1, tick_ms) <= 0)
-        round_make(&w);
-    free(w.suspects);
+        round_make(e);
     return NULL;
 }
 

@@ -143,7 +143,7 @@ static bool cycle_step(struct slot *s, const Rota__Reply *reply)
 int cycle_run(struct bench *b)
 {
     struct counts before, after;
-    struct load_result result;
+    struct load_result result = {0};
     AUTO(load) load = NULL;
     struct load_config config = {
         .client = b->client,

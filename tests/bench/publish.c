@@ -132,7 +132,7 @@ int publish_run(struct bench *b)
         .seconds = (double)b->settings->seconds,
     };
     struct counts before, after;
-    struct load_result result;
+    struct load_result result = {0};
     int r = counts_read(b, &before);
     if (r == 0)
         r = publish_all(&plan, &result);

@@ -109,9 +109,9 @@ static int start_again(struct restart *x)
 {
     struct bench *b = x->bench;
     AUTO(waiter) waiter = NULL;
-    const void *reply;
-    size_t n;
-    uint64_t came_ns;
+    const void *reply = NULL;
+    size_t n = 0;
+    uint64_t came_ns = 0;
     int r = waiter_open(x, &waiter);
     if (r < 0)
         return err_pass(r);

@@ -382,6 +382,41 @@ static void test_a_bundle_goes_through(void **state)
     rota_client_free(worker);
 }
 
+static Rota__Reply *publish_keyed(const char *source)
+{
+    Rota__Request r;
+    Rota__Publish p = ROTA__PUBLISH__INIT;
+    p.account = (char *)(uintptr_t) "maker";
+    p.app = (char *)(uintptr_t) "app";
+    p.platform = (char *)(uintptr_t) "ios";
+    p.source = (char *)(uintptr_t)source;
+    p.idempotency_key = (char *)(uintptr_t) "once-and-for-all";
+    return call(rig.root, ASK(r, PUBLISH, publish, &p));
+}
+
+static void test_a_repeated_publish_is_answered_though_its_source_is_gone(void **state)
+{
+    (void)state;
+    struct body src, other;
+    body_init(&src);
+    body_init(&other);
+    bundles_drain();
+    upload(rig.root, NULL, ROTA__OBJECT_KIND__SOURCE, &src);
+    Rota__Reply *first = publish_keyed(src.source);
+    assert_null(first->error);
+    assert_false(first->publish->replayed);
+    bundles_drain();
+    await_gone(first->publish->job, ROTA__OBJECT_KIND__SOURCE, "SOURCE_GONE");
+    Rota__Reply *again = publish_keyed(src.source);
+    assert_null(again->error);
+    assert_true(again->publish->replayed);
+    assert_string_equal(again->publish->job, first->publish->job);
+    refused(publish_keyed(other.source), "IDEMPOTENCY_MISMATCH");
+    printf("the same job again, and another body refused\n");
+    rota_reply_free(first);
+    rota_reply_free(again);
+}
+
 /* ---- a source under a publish that is on its way ---- */
 
 struct race {
@@ -522,6 +557,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_link_is_no_upload),
         cmocka_unit_test(test_a_file_with_another_name_is_copied),
         cmocka_unit_test(test_a_bundle_goes_through),
+        cmocka_unit_test(test_a_repeated_publish_is_answered_though_its_source_is_gone),
         cmocka_unit_test(test_a_source_stays_under_a_publish_on_its_way),
         cmocka_unit_test(test_a_log_keeps_its_last_words),
         cmocka_unit_test(test_nothing_is_left_behind),

@@ -35,7 +35,7 @@ static void chaos(const char *slots, unsigned seed)
     printf("%s slot(s), seed %u: %d kills, %d jobs succeeded, %u runs, %llu ms\n", slots, seed,
            KILLS, JOBS, runs, (unsigned long long)(clock_boot_ms() - began_ms));
     CHECK(runs == JOBS, "%u runs of %d jobs", runs, JOBS);
-    worker_kill(&rig, w);
+    worker_stop(&rig, w);
 }
 
 int main(int argc, char **argv)

@@ -31,8 +31,7 @@ static void a_killed_worker_gives_its_job_back(void)
            "(lease %d)\n",
            (unsigned long long)gone_ms, (unsigned long long)(clock_boot_ms() - killed_ms),
            LEASE_MS);
-    kill(second, SIGTERM);
-    CHECK(worker_wait(&rig, second, 10000) == 0, "drain of an idle worker");
+    worker_stop(&rig, second);
 }
 
 /* One job ends while the broker is away, one after it is back. Neither is run again. */
@@ -58,7 +57,7 @@ static void a_broker_killed_costs_no_build(void)
            (unsigned long long)(clock_boot_ms() - began_ms));
     job_publish(&rig, 0, job); /* and the worker still takes work */
     job_wait(&rig, job, ROTA__STATE__SUCCEEDED, 1, NULL, 15000, NULL);
-    worker_kill(&rig, w);
+    worker_stop(&rig, w);
 }
 
 static void a_drain_ends_what_runs_and_takes_no_more(void)
@@ -180,7 +179,7 @@ static void the_key_is_nowhere_to_be_read(void)
         }
         snprintf(path, sizeof path, "%s/w.log", rig.dir);
         CHECK(!file_has(path, rig.key), "the key stands in the log");
-        worker_kill(&rig, w);
+        worker_stop(&rig, w);
     }
     rig.gives_key_by_environment = false;
     printf("key: in none of %u files of the workers, nor in 2 jobs' sight\n", looked);
@@ -199,8 +198,8 @@ static void two_of_a_name_do_not_fight(void)
     job_publish(&rig, 0, job);
     uint64_t ms = job_wait(&rig, job, ROTA__STATE__SUCCEEDED, 1, NULL, 6000, NULL);
     printf("twins: said so, and a job still ran after %llu ms\n", (unsigned long long)ms);
-    worker_kill(&rig, a);
-    worker_kill(&rig, b);
+    worker_stop(&rig, a);
+    worker_stop(&rig, b);
 }
 
 int main(int argc, char **argv)

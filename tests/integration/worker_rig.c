@@ -205,6 +205,12 @@ int worker_wait(struct rig *r, pid_t pid, uint64_t ms)
     return code;
 }
 
+void worker_stop(struct rig *r, pid_t pid)
+{
+    kill(pid, SIGTERM);
+    CHECK(worker_wait(r, pid, 20000) == 0, "a drain ends with 0");
+}
+
 void worker_kill(struct rig *r, pid_t pid)
 {
     kill(pid, SIGKILL);

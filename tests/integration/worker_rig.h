@@ -43,6 +43,9 @@ void rig_script(struct rig *r, const char *script);
 pid_t worker_start(struct rig *r, const char *name, const char *const *options);
 /* Its exit code, or 128 + signal; fails after `ms`. */
 int worker_wait(struct rig *r, pid_t pid, uint64_t ms);
+/* Drains it; it ends with 0. */
+void worker_stop(struct rig *r, pid_t pid);
+/* By -9. The broker may hand it one more job before it sees the death. */
 void worker_kill(struct rig *r, pid_t pid);
 
 /* Publishes a task for account local. */

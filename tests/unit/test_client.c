@@ -17,10 +17,14 @@
 #include <nng/supplemental/util/platform.h>
 #include <semaphore.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -335,57 +339,88 @@ static void test_a_call_survives_the_restart_of_the_broker(void **state)
     echo_free(e);
 }
 
-/* Eight threads call without end while the broker goes away and comes back; each call is repeated
- * in silence until it went well, and none hangs. */
+/* Eight threads call without end while the broker is killed and comes back; each call is repeated
+ * in silence until it went well, and none hangs. The broker is a process of its own here, because
+ * only kill -9 takes it away between any two bytes. */
 struct caller {
     struct rota_client *client;
     atomic_bool *is_over;
-    unsigned calls, failed;
+    atomic_uint calls, failed;
 };
 
 static void *caller_thread(void *arg)
 {
     struct caller *c = arg;
     char name[40];
-    for (; !atomic_load(c->is_over); c->calls++)
-        c->failed += ping_name(c->client, 30000, name)[0] != 0;
+    while (!atomic_load(c->is_over)) {
+        if (ping_name(c->client, 30000, name)[0])
+            atomic_fetch_add(&c->failed, 1);
+        atomic_fetch_add(&c->calls, 1);
+    }
     return NULL;
 }
 
-static void test_many_threads_call_on_through_restarts(void **state)
+static unsigned calls_of(struct caller *callers, int n)
+{
+    unsigned calls = 0;
+    for (int i = 0; i < n; i++)
+        calls += atomic_load(&callers[i].calls);
+    return calls;
+}
+
+/* This program again, as a server; see main(). */
+static pid_t server_spawn(void)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        execl("/proc/self/exe", "test_client", url, (char *)NULL);
+        _exit(127);
+    }
+    return child;
+}
+
+static void test_many_threads_call_on_through_kills(void **state)
 {
     (void)state;
-    enum { THREADS = 8, RESTARTS = 5 };
-    struct script s = {0};
-    struct echo *e = echo_new(url, script_answer, &s);
+    enum { THREADS = 8, KILLS = 10, CALLS_BETWEEN = 500 };
     atomic_bool is_over = false;
-    struct caller callers[THREADS];
+    struct caller callers[THREADS] = {{0}};
     pthread_t threads[THREADS];
     struct rota_client *client = client_open(0);
-    unsigned calls = 0;
+    uint64_t longest_ms = 0;
+    pid_t child = server_spawn();
     for (int i = 0; i < THREADS; i++) {
-        callers[i] = (struct caller){.client = client, .is_over = &is_over};
+        callers[i].client = client;
+        callers[i].is_over = &is_over;
         assert_int_equal(pthread_create(&threads[i], NULL, caller_thread, &callers[i]), 0);
     }
-    for (int i = 0; i < RESTARTS; i++) {
-        unsigned before = echo_requests(e);
-        for (int k = 0; k < 2000 && echo_requests(e) < before + 100; k++)
-            nng_msleep(5);
-        assert_true(echo_requests(e) >= before + 100); /* they are at work again */
-        echo_down(e);
-        nng_msleep(50);
-        echo_up(e);
+    for (int k = 0; k <= KILLS; k++) {
+        unsigned before = calls_of(callers, THREADS);
+        uint64_t from_ms = clock_boot_ms(), took_ms;
+        while (calls_of(callers, THREADS) < before + CALLS_BETWEEN) {
+            nng_msleep(1);
+            assert_true(clock_boot_ms() - from_ms < 20000); /* they are at work again */
+        }
+        took_ms = clock_boot_ms() - from_ms;
+        longest_ms = took_ms > longest_ms ? took_ms : longest_ms;
+        if (k == KILLS)
+            break;
+        kill(child, SIGKILL);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        child = server_spawn();
     }
     atomic_store(&is_over, true);
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
         assert_int_equal(callers[i].failed, 0);
-        calls += callers[i].calls;
     }
-    assert_true(calls >= 100 * RESTARTS);
-    printf("%u calls of %d threads through %d restarts, none failed\n", calls, THREADS, RESTARTS);
+    printf("%u calls of %d threads through %d kills, none failed; %d calls took at most %llu ms\n",
+           calls_of(callers, THREADS), THREADS, KILLS, CALLS_BETWEEN,
+           (unsigned long long)longest_ms);
     rota_client_free(client);
-    echo_free(e);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
 /* ---- tls ---- */
@@ -739,8 +774,20 @@ static int group_teardown(void **state)
     return rmdir(folder);
 }
 
-int main(void)
+/* With an argument: the server that test_many_threads_call_on_through_kills kills. */
+static _Noreturn void serve(const char *at)
 {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    unlink(at + strlen("ipc://"));
+    echo_new(at, pong_answer, NULL);
+    for (;;)
+        pause();
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        serve(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_retryable_error_is_repeated_five_times_with_doubled_pauses),
         cmocka_unit_test(test_an_error_that_a_repeat_cannot_heal_is_not_repeated),
@@ -752,7 +799,7 @@ int main(void)
         cmocka_unit_test(test_an_absent_broker_gives_unavailable_at_the_deadline),
         cmocka_unit_test(test_a_pipe_that_stays_silent_is_given_up),
         cmocka_unit_test(test_a_call_survives_the_restart_of_the_broker),
-        cmocka_unit_test(test_many_threads_call_on_through_restarts),
+        cmocka_unit_test(test_many_threads_call_on_through_kills),
         cmocka_unit_test(test_tls_serves_only_who_proves_its_name),
         cmocka_unit_test(test_two_hundred_calls_in_flight_take_seven_pipes),
         cmocka_unit_test(test_freeing_the_client_ends_its_calls_as_unavailable),

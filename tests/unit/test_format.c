@@ -2,8 +2,8 @@
  * elsewhere, whole or in pieces, carries a control character to a terminal. It matters because a
  * log is written by a customer's build and read by an operator. */
 #undef NDEBUG
-#include "cli/text.h"
-#include "cli/tiername.h"
+#include "text.h"
+#include "tiername.h"
 
 #include <base/auto.h>
 #include <locale.h>

@@ -3,7 +3,7 @@
  * matters because a source archive leaves the developer's machine. */
 #undef NDEBUG
 #include "cli/pack.h"
-#include "cli/text.h"
+#include "text.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -38,7 +38,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 static int setup(void **state)
 {
     (void)state;
-    strcpy(folder, "/tmp/rota-pack-XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/rota-pack-XXXXXX");
     return mkdtemp(folder) ? 0 : -1;
 }
 
@@ -224,12 +224,14 @@ static void where_a_link_leads_is_decided_by_its_text(void **state)
 static void names_with_any_bytes_and_great_lengths_survive(void **state)
 {
     struct pack_result result;
-    char deep[512] = "";
     AUTO_FD fd = -1;
     (void)state;
-    for (int i = 0; i < 20; i++)
-        strcat(deep, "a-rather-long-folder/");
-    strcat(deep, "x.js");
+    AUTO_FREE char *deep = x_strdup("x.js");
+    for (int i = 0; i < 20; i++) {
+        char *longer = x_printf("a-rather-long-folder/%s", deep);
+        free(deep);
+        deep = longer;
+    }
     file_make(deep, "d");
     file_make("name with; $(shell) `words` & 'quotes'", "q");
     file_make("\xc3\xbcn\xc3\xad.png", "u");

@@ -275,7 +275,7 @@ static void many_files_add_up_to_a_bomb(void **state)
     world_open(&w, archive_write_add_filter_zstd);
     for (int i = 0; i < 40; i++) {
         snprintf(name, sizeof name, "f%d", i);
-        add_zeros(&w, name, 32 * 1024);
+        add_zeros(&w, name, 32768);
     }
     assert_refused(&w, "ARCHIVE_TOO_LARGE", "MiB");
     assert_int_equal(w.count.bytes, 1 << 20);
@@ -308,8 +308,8 @@ static void over_long_and_over_deep_names_are_refused(void **state)
     assert_refused(&w, "ARCHIVE_TOO_LARGE", "longer");
     world_close(&w);
     world_open(&w, archive_write_add_filter_gzip);
-    for (int i = 0; i < 70; i++)
-        memcpy(name + (ptrdiff_t)i * 2, "d/", 3);
+    for (size_t i = 0; i < 70; i++)
+        memcpy(name + i * 2, "d/", 3);
     add(&w, (struct entry){name, AE_IFDIR, NULL, false});
     assert_refused(&w, "ARCHIVE_TOO_LARGE", "deeper");
     world_close(&w);

@@ -3,8 +3,8 @@
  * the last check before code runs on people's phones. */
 #undef NDEBUG
 #include "cli/bundle.h"
-#include "cli/text.h"
 #include "cli/verify.h"
+#include "text.h"
 
 #include <base/auto.h>
 #include <base/file.h>
@@ -81,7 +81,7 @@ static char *row_text(const char *kind, const char *name)
 static int setup(void **state)
 {
     (void)state;
-    strcpy(folder, "/tmp/rota-verify-XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/rota-verify-XXXXXX");
     if (!mkdtemp(folder))
         return -1;
     file_make("index.hbc", "bundle bytes", 12);

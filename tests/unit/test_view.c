@@ -6,7 +6,7 @@
  * The expected screens are the files in screens/. ROTA_SCREENS_WRITE=1 writes them anew: then read
  * the diff.    */
 #undef NDEBUG
-#include "cli/text.h"
+#include "text.h"
 #include "tui/keys.h"
 #include "tui/view.h"
 

@@ -43,7 +43,7 @@ static int text_read(const char *folder, const char *name, size_t max, char **re
 static int copy_file(const char *from, const char *to, const char *name, size_t max)
 {
     AUTO_FREE char *text = NULL;
-    size_t n;
+    size_t n = 0;
     int r = text_read(from, name, max, &text, &n);
     if (r < 0)
         return err_raise(r);
@@ -75,7 +75,7 @@ static int copy_package(void *arg, const char *path, const struct stat *st)
 static int check_package(const char *app, struct box_refusal *ret)
 {
     AUTO_FREE char *text = NULL;
-    size_t n;
+    size_t n = 0;
     int r = text_read(app, "package.json", PACKAGE_BYTES_MAX, &text, &n);
     if (r < 0)
         return BOX_REFUSE(ret, PACKAGE_JSON_INVALID,
@@ -94,7 +94,7 @@ static int check_package(const char *app, struct box_refusal *ret)
 static int check_lockfile(const char *app, uint64_t *ret_packages, struct box_refusal *ret)
 {
     AUTO_FREE char *text = NULL;
-    size_t n;
+    size_t n = 0;
     int r = text_read(app, "package-lock.json", LOCKFILE_BYTES_MAX, &text, &n);
     if (r == -ENOENT)
         return BOX_REFUSE(ret, LOCKFILE_MISSING,

@@ -2,6 +2,7 @@
  * ends it silently: the agent knows already or will hear it in its next heartbeat. */
 #include "call.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -95,5 +96,8 @@ int call_attest(struct work *w, const struct build_artifact *a)
     request.attest = &ask;
     AUTO_REPLY *reply = NULL;
     int r = call(w, &request, ROTA__REPLY__RESULT_ATTEST, &reply);
-    return r == 0 ? attestation_take(w->result, reply->attest->attestation) : r;
+    if (r != 0)
+        return r;
+    assert(reply && reply->attest);
+    return attestation_take(w->result, reply->attest->attestation);
 }

@@ -15,8 +15,8 @@ static int hex(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    int lower = c | 0x20;
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 /* One character of the URL, decoded; 0 when it is none that a path may hold. */
@@ -29,7 +29,7 @@ static char decode(const char **p)
         if (low < 0)
             return 0;
         *p += 2;
-        c = (char)(high << 4 | low);
+        c = (char)(unsigned char)(high << 4 | low);
     } else if (c == '?' || c == '#') {
         return 0;
     }

@@ -6,6 +6,7 @@
 #include "call.h"
 #include "phase.h"
 #include "product.h"
+#include "verdict.h"
 
 #include <base/clock.h>
 #include <errno.h>
@@ -21,24 +22,51 @@ static struct setup setup; /* written once, by check(), before there are threads
 
 /* ---- check ---- */
 
-static int probe(void)
+static void probe_output(void *arg, const void *p, size_t n)
 {
-    struct sandbox_run run = {
-        .tools = &setup.tools, .step = &steps[STEP_PROBE], .source_fd = -1, .stop_fd = -1};
+    words_add(arg, p, n);
+}
+
+static void probe_word(void *arg, const char *line, size_t n)
+{
+    (void)arg; /* what was said last stays in the tail, and that is all we want */
+    (void)line;
+    (void)n;
+}
+
+static int probe(struct words *said)
+{
+    struct sandbox_run run = {.tools = &setup.tools,
+                              .step = &steps[STEP_PROBE],
+                              .source_fd = -1,
+                              .stop_fd = -1,
+                              .output = probe_output,
+                              .arg = said};
     int status = -1;
+    words_begin(said);
     int r = sandbox_step(&run, &status);
+    words_end(said);
     return r < 0 ? err_pass(r) : r == 0 && status == 0 ? 0 : SANDBOX_BROKEN;
 }
 
 /* As nobody if that works; some kernels let only root make namespaces. */
-static int probe_both(void)
+static int probe_both(char said[RUNNER_SAID_MAX])
 {
-    int r = probe();
+    struct words words = {.line = probe_word};
+    char why[200];
+    int r = probe(&words);
     if (r == SANDBOX_BROKEN && setup.tools.setpriv[0]) {
         setup.tools.setpriv[0] = 0;
         setup.tools.owner = geteuid();
-        r = probe();
+        r = probe(&words);
     }
+    verdict_gist(words.tail, why, sizeof why);
+    if (r == SANDBOX_BROKEN)
+        snprintf(
+            said, RUNNER_SAID_MAX,
+            "bubblewrap cannot make a sandbox here (%s): run as root outside a chroot, or allow "
+            "user namespaces",
+            why);
     return r;
 }
 
@@ -66,12 +94,9 @@ static int bundle_check(const struct runner_settings *s, char said[RUNNER_SAID_M
         return RUNNER_UNUSABLE;
     }
     heap_choose();
-    r = probe_both();
-    if (r != 0) {
-        snprintf(said, RUNNER_SAID_MAX,
-                 "bubblewrap cannot make a sandbox here: run as root, or allow user namespaces");
+    r = probe_both(said);
+    if (r != 0)
         return r < 0 ? err_pass(r) : RUNNER_UNUSABLE;
-    }
     snprintf(said, RUNNER_SAID_MAX,
              "node=%s sandbox-uid=%u user-namespace=%s workspace_bytes=%llu at=%.200s",
              setup.tools.node_version, (unsigned)setup.tools.owner,

@@ -1,10 +1,11 @@
 /* space.c: unshare, a private tmpfs, and openat2().
  *
- * The base mount is shared: each child of the agent runs in a copy of our mount namespace, and only
- * propagation takes a finished job's tmpfs out of the copies that other jobs' children still hold.
- * The mount point is one fixed folder for each user, never removed: every agent covers it with its
- * own tmpfs in its own namespace, so several agents do not meet, and there is nothing to sweep up
- * after a killed one. */
+ * Each child of the agent runs in a copy of our mount namespace, which has the mounts of all jobs
+ * of that moment. So unmounting alone does not give a finished job's memory back while another
+ * job's children live; removing the mount point does, because the kernel then takes the mount out
+ * of every copy. The mount point is one fixed folder for each user, never removed: every agent
+ * covers it with its own tmpfs in its own namespace, so several agents do not meet, and there is
+ * nothing to sweep up after a killed one. */
 #include "space.h"
 
 #include <base/file.h>
@@ -19,9 +20,11 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { ROOM_LEAST_BYTES = 64 * 1024, INODES_PER_MIB = 512, INODES_LEAST = 65536 };
+enum { CHROOT_DEPTH_MAX = 64 };
 
 static const char base_options[] = "mode=0711,size=4m,nr_inodes=4k";
 
@@ -55,13 +58,52 @@ static int user_namespace(void)
     return id_map("/proc/self/uid_map", uid) < 0 ? -1 : id_map("/proc/self/gid_map", gid);
 }
 
+/* The kernel makes no user namespace for a process in a chroot; bubblewrap needs one. Asked in a
+ * child, because the answer changes whoever asks. */
+static bool is_in_chroot(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(unshare(CLONE_NEWUSER) < 0 && errno == EPERM ? 1 : 0);
+    int status = 0;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
+/* Makes the chroot that we were started in the true root of our own mount namespace. pivot_root()
+ * works from a namespace's root only, so we first step out (a second chroot() below leaves our
+ * working folder above it, and ".." leads up), detach the namespace from the host's, and come back
+ * in through a bind mount of the folder. */
+static int root_take(const char *below)
+{
+    char folder[SPACE_PATH_MAX];
+    AUTO_FD inside = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (inside < 0 || chdir("/") < 0 || chroot(below) < 0)
+        return -1;
+    for (int i = 0; i < CHROOT_DEPTH_MAX; i++)
+        if (chdir("..") < 0)
+            return -1;
+    if (chroot(".") < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+        return -1;
+    if (fchdir(inside) < 0 || !getcwd(folder, sizeof folder) ||
+        mount(folder, folder, NULL, MS_BIND | MS_REC, NULL) < 0)
+        return -1;
+    if (chdir(folder) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
+        return -1;
+    return chdir("/");
+}
+
 static int namespaces_enter(struct space_root *root, char why[SPACE_WHY_MAX])
 {
+    bool is_chroot = geteuid() == 0 && is_in_chroot();
     if (unshare(CLONE_NEWNS) < 0) {
         if (user_namespace() < 0)
             return refuse(why, "no mount namespace (run as root, or allow user namespaces)");
         root->has_user_namespace = true;
     }
+    if (is_chroot && !root->has_user_namespace && root_take(root->path) < 0)
+        return refuse(why, "this chroot cannot become the root of a mount namespace");
     /* What the host unmounts goes away here as well; nothing of ours gets out. */
     if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
         return refuse(why, "the mount namespace cannot be detached from the host's");
@@ -106,8 +148,6 @@ int space_enter(struct space_root *ret_root, char why[SPACE_WHY_MAX])
         return r;
     if (mount("rota", root.path, "tmpfs", MS_NOSUID | MS_NODEV, base_options) < 0)
         return refuse(why, "the workspace's tmpfs cannot be mounted");
-    if (mount(NULL, root.path, NULL, MS_SHARED, NULL) < 0)
-        return refuse(why, "the workspace cannot be shared with our children");
     *ret_root = root;
     return 0;
 }
@@ -161,7 +201,7 @@ struct space *space_free(struct space *s)
     if (s->fd >= 0)
         close(s->fd);
     umount2(s->path, MNT_DETACH | UMOUNT_NOFOLLOW);
-    rmdir(s->path);
+    rmdir(s->path); /* not only for tidiness: see above */
     free(s);
     return NULL;
 }

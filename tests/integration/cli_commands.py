@@ -1,0 +1,218 @@
+"""cli_commands.py shows that every command of `rota` does its work at a real broker, prints the JSON that scripts rely on,
+and ends with the promised exit code and a named error. It matters because people and their pipelines see nothing else.
+"""
+import json
+import os
+import signal
+import subprocess
+import time
+
+from kit import Kit, check, main, program
+
+RUNNER = """#!/bin/sh
+spec=$(cat)
+echo "hello from $ROTA_JOB_ID"
+printf '\\033[31mred\\033[0m\\n'
+for p in 10 20 30 40 50 60 70 80 90; do
+  echo "{\\"phase\\":\\"bundle\\",\\"percent\\":$p,\\"message\\":\\"step $p\\"}" >&3
+  sleep 0.15
+done
+case $spec in
+  *hold*) while [ ! -e DIR/go ]; do sleep 0.05; done ;;
+  *fail*) exit 3 ;;
+esac
+"""
+STATES = {"ready", "delayed", "held", "leased", "succeeded", "failed", "timed_out", "cancelled", "dead"}
+counted = {"commands": 0, "refusals": 0}
+
+
+def refused(kit, code, name, *argv, **more):
+    """The exit code, and on stderr what happened, the name, what to do."""
+    done = kit.rota(*argv, ok=(code,), **more)
+    lines = done.stderr.strip().split("\n")
+    check(any(line.startswith("rota: ") and line.endswith(f"({name})") for line in lines),
+          f"{argv}: {name} is not in {done.stderr!r}")
+    check(lines[-1].startswith("  "), f"{argv}: says not what to do: {done.stderr!r}")
+    counted["refusals"] += 1
+
+
+def accounts_apps_keys(kit):
+    made = kit.json("account", "set", "acme", "--tier", "pro", "--builds", "unlimited")
+    check(made["tier"] == "P1" and made["created"] and made["builds_unlimited"], f"account set: {made}")
+    again = kit.json("account", "set", "acme", "--running", "7")
+    check(again["tier"] == "P1" and again["running_max"] == 7 and "created" not in again, f"set again: {again}")
+    names = [a["account"] for a in kit.json("account", "list")["accounts"]]
+    check(sorted(names) == ["acme", "local"], f"account list: {names}")
+    app = kit.json("app", "create", "shop", "--account", "acme", "--platform", "android")
+    check(app["platforms"] == ["android"], f"app create: {app}")
+    kit.rota("app", "set", "shop", "--account", "acme", "--archived", "yes")
+    check(kit.json("app", "list", "--account", "acme")["apps"][0]["archived"], "app set --archived yes")
+    key = f"{kit.dir}/acme.key"
+    kit.rota("key", "create", "--role", "account", "--account", "acme", "--name", "ci", "--out", key)
+    check(os.stat(key).st_mode & 0o777 == 0o600, "a key file is 0600")
+    serial = [k["serial"] for k in kit.json("key", "list")["keys"] if k.get("name") == "ci"][0]
+    check(kit.rota("list", key=key).returncode == 0, "the new key works")
+    refused(kit, 77, "NOT_ALLOWED", "stats", key=key)
+    kit.rota("key", "revoke", str(serial))
+    refused(kit, 77, "KEY_REVOKED", "list", key=key)
+    os.chmod(key, 0o644)
+    refused(kit, 78, "CONFIG", "list", key=key)
+    counted["commands"] += 9
+
+
+def publish_and_wait(kit):
+    done = kit.rota("publish", "--app", "a", "--class", "task", "--spec", "{}", "--wait")
+    check(done.stdout.startswith("job_") and len(done.stdout.split()) == 1, f"publish prints {done.stdout!r}")
+    job = kit.json("publish", "--app", "a", "--class", "task", "--spec", '{"x":[1]}', "--wait")
+    check(job["state"] == "succeeded" and job["spec"] == {"x": [1]} and job["percent"] == 100, f"--wait --json: {job}")
+    refused(kit, 1, "RUNNER_FAILED", "publish", "--app", "a", "--class", "task", "--spec", '{"do":"fail"}', "--wait")
+    held = kit.rota("publish", "--app", "a", "--class", "task", "--spec", '{"do":"hold"}', "--wait", "--timeout", "1",
+                    ok=(124,))
+    job = held.stdout.split()[0]
+    kit.rota("cancel", job, "--reason", "enough")
+    kit.wait_state(job, "cancelled")
+    refused(kit, 1, "CANCELLED", "watch", job)
+    same = ["publish", "--app", "a", "--class", "task", "--idempotency-key", "k1"]
+    first, second = kit.json(*same), kit.json(*same)
+    check(first["job"] == second["job"] and second["replayed"] and "replayed" not in first, f"{first} {second}")
+    refused(kit, 2, "IDEMPOTENCY_MISMATCH", *same, "--priority", "1")
+    counted["commands"] += 8
+
+
+def watching(kit):
+    job = kit.publish("--spec", "{}")
+    seen = [json.loads(line) for line in kit.rota("watch", job, "--json").stdout.splitlines()]
+    percents = sorted({s["percent"] for s in seen if s["state"] == "leased"})
+    check(len(percents) >= 5 and seen[-1]["state"] == "succeeded", f"watch --json saw {percents}")
+    check({s["state"] for s in seen} <= STATES, "states are lower-case words")
+    log = kit.rota("logs", job).stdout
+    check(log.startswith(f"hello from {job}\nred\n"), f"logs: {log!r}")
+    check("\x1b[31mred" in kit.rota("logs", job, "--raw").stdout, "logs --raw")
+    job = kit.publish("--spec", "{}")
+    check("hello from" in kit.rota("logs", "-f", job).stdout, "logs -f")
+    check(kit.status(job)["state"] == "succeeded", "logs -f ends with the job")
+    counted["commands"] += 5
+    return len(percents)
+
+
+def the_event_log(kit):
+    events = kit.events()
+    check([e["seq"] for e in events] == list(range(1, len(events) + 1)), "watch --all: every event once, in order")
+    dispatched = [e for e in events if e["kind"] == "dispatched"]
+    for e in dispatched:
+        check({"number", "eligible", "tier", "account", "job", "worker", "c", "n"} <= set(e), f"dispatched: {e}")
+    tail = kit.rota("watch", "--all", "--from", str(len(events)), "--json").stdout.splitlines()
+    check(len(tail) == 1, f"--from the last: {len(tail)} events")
+    follower = subprocess.Popen([program("rota"), "watch", "--all", "--from", "1", "--follow", "--json", "--url", kit.url,
+                                 "--key-file", kit.key], stdout=subprocess.PIPE, text=True)
+    for _ in events:
+        follower.stdout.readline()
+    kit.rota("account", "set", "later", "--tier", "free")
+    check(json.loads(follower.stdout.readline())["account"] == "later", "--follow waits for more")
+    follower.send_signal(signal.SIGINT)
+    check(follower.wait(10) == 130, "SIGINT ends with 130")
+    counted["commands"] += 3
+    return len(events), len(dispatched)
+
+
+def the_contract_of_stats(kit):
+    stats = kit.json("stats")
+    check([t["tier"] for t in stats["tiers"]] == ["P0", "P1", "P2", "P3"], "stats: four tiers")
+    for t in stats["tiers"]:
+        check({"ready", "delayed", "held", "leased", "oldest_ms"} <= set(t), f"stats: {t}")
+    held = kit.publish("--spec", '{"do":"hold"}')
+    kit.wait_state(held, "leased")
+    kit.wait("progress", lambda: kit.status(held)["percent"] == 90)
+    worker = kit.json("stats")["workers"][0]
+    check({"worker", "pool", "classes", "slots", "seen_ms", "jobs"} <= set(worker), f"stats: {worker}")
+    check(worker["jobs"][0]["job"] == held and worker["jobs"][0]["percent"] == 90
+          and worker["jobs"][0]["phase"] == "bundle" and worker["classes"] == ["task"], f"stats: {worker}")
+    check(kit.json("worker", "list")["workers"][0]["worker"] == worker["worker"], "worker list")
+    open(f"{kit.dir}/go", "w").close()
+    kit.wait_state(held, "succeeded")
+    counted["commands"] += 3
+
+
+def looking_ahead(kit):
+    kit.children[0].terminate()
+    kit.children[0].wait()
+    jobs = [kit.publish("--priority", p) for p in ("9", "1", "5")]
+    ahead = kit.json("next", "2")
+    check([j["job"] for j in ahead["jobs"]] == [jobs[1], jobs[2]] and ahead["pool"] == "task", f"next 2: {ahead}")
+    page = kit.json("list", "--state", "ready", "--limit", "2")
+    check([j["job"] for j in page["jobs"]] == [jobs[2], jobs[1]], f"list: {page}")
+    rest = kit.json("list", "--state", "ready", "--cursor", page["next_cursor"])
+    check([j["job"] for j in rest["jobs"]] == [jobs[0]] and "next_cursor" not in rest, f"list --cursor: {rest}")
+    heat = kit.json("heat", "--pool", "task", "--slots", "3", "--for", "10m")
+    check(heat["slots"] == 3 and 0 < heat["until_ms"] - time.time() * 1000 <= 600_000, f"heat: {heat}")
+    check(kit.json("heat", "off", "--pool", "task")["slots"] == 0, "heat off")
+    counted["commands"] += 5
+
+
+def refusals(kit):
+    refused(kit, 2, "JOB_ID_INVALID", "status", "job_no")
+    refused(kit, 1, "JOB_UNKNOWN", "status", "job_00000000000000000000000000")
+    refused(kit, 2, "TIER_UNKNOWN", "account", "set", "x", "--tier", "gold")
+    refused(kit, 2, "ROLE_UNKNOWN", "key", "create", "--role", "king")
+    refused(kit, 2, "FIELD_MISSING", "publish", "--class", "task")
+    refused(kit, 2, "FIELD_MISSING", "publish", "--app", "a", "--source", "dir:.")
+    refused(kit, 2, "SOURCE_NEEDED", "publish", "--app", "a", "--platform", "ios")
+    refused(kit, 2, "SOURCE_INVALID", "publish", "--app", "a", "--platform", "ios", "--source", "git:x@y")
+    refused(kit, 2, "SOURCE_INVALID", "publish", "--app", "a", "--platform", "ios", "--source", "zip:x")
+    refused(kit, 2, "SOURCE_INVALID", "publish", "--app", "a", "--platform", "ios", "--source", "dir:/nonexistent")
+    refused(kit, 2, "SPEC_INVALID", "publish", "--app", "a", "--class", "task", "--spec", "[]")
+    refused(kit, 2, "PLATFORM_UNKNOWN", "publish", "--app", "a", "--platform", "tizen", "--source", f"upload:{kit.key}")
+    refused(kit, 2, "USAGE", "next", "0")
+    refused(kit, 2, "USAGE", "watch")
+    refused(kit, 2, "USAGE", "heat", "--for", "soon")
+    refused(kit, 2, "USAGE", "status")
+    refused(kit, 2, "USAGE", "nonsense")
+    refused(kit, 2, "USAGE", "stats", "--timeout", "never")
+    refused(kit, 77, "WRONG_ENVIRONMENT", "stats", env={"ROTA_ENVIRONMENT": "production"})
+    refused(kit, 78, "CONFIG", "stats", env={"ROTA_URL": ""})
+    refused(kit, 78, "CONFIG", "stats", env={"ROTA_URL": "carrier-pigeon://x"})
+    refused(kit, 78, "CONFIG", "stats", key="/nonexistent")
+    refused(kit, 78, "CONFIG", "verify", kit.dir)
+    check(kit.rota("stats", "--no-such-flag", ok=(2,)).stderr != "", "an unknown flag is an error")
+    check(kit.rota("account", ok=(2,)).stdout == "", "a group alone is a usage error")
+
+
+def help_for_all(kit):
+    names = [line[2:16].strip() for line in kit.rota("help").stdout.splitlines() if line.startswith("  ") and line[2] != "r"]
+    for name in names + ["account", "app", "key"]:
+        check(kit.rota(*name.split(), "--help").stdout, f"{name} --help")
+    for name in names:
+        check(kit.rota(*name.split(), "--version").stdout.startswith("rota "), f"{name} --version")
+    script = kit.rota("completion", "bash").stdout
+    kit.run(["bash", "-c", f"{script}\nCOMP_WORDS=(rota account se); COMP_CWORD=2; __rota; [ \"$COMPREPLY\" = set ]"])
+    kit.run(["bash", "-c", f"{script}\nCOMP_WORDS=(rota publish --pri); COMP_CWORD=2; __rota; [ \"$COMPREPLY\" = --priority ]"])
+    return len(names)
+
+
+def unavailable(kit):
+    kit.kill()
+    start = time.monotonic()
+    refused(kit, 69, "UNAVAILABLE", "stats", "--timeout", "1")
+    check(time.monotonic() - start < 5, "--timeout 1 ends soon")
+    check(kit.rota("version", "--json").stdout.startswith("{"), "version needs no broker")
+
+
+def test():
+    with Kit() as kit:
+        kit.start()
+        check(kit.json("ping")["environment"] == kit.environment, "ping")
+        accounts_apps_keys(kit)
+        kit.worker(runner=kit.script("runner", RUNNER.replace("DIR", kit.dir)), slots=2)
+        publish_and_wait(kit)
+        percents = watching(kit)
+        events, dispatched = the_event_log(kit)
+        the_contract_of_stats(kit)
+        looking_ahead(kit)
+        refusals(kit)
+        helped = help_for_all(kit)
+        unavailable(kit)
+    print(f"{counted['commands']} commands did their work, {counted['refusals']} refusals were named, {percents} percents "
+          f"watched, {events} events read ({dispatched} dispatches), {helped} commands have help")
+
+
+main(test)
