@@ -1,9 +1,10 @@
 /* client.h: librota, the C client of rotad.
  *
- * Owns its sockets; keeps one pipe for each 32 calls in flight; reconnects for ever with jitter,
- * at most 20 s between tries. A call that fails with a retryable error is sent again at most 5
- * times after 1, 2, 4, 8, 16 s, never past its timeout; publishes carry an idempotency key and leases a nonce, so a repeat
- * never doubles. All functions may be called from any thread.                                     */
+ * Keeps one connection for each 32 calls in flight; reconnects for ever with jitter, at most 20 s
+ * between tries. A call that fails with a retryable error is sent again at most 5 times after 1, 2, 4,
+ * 8, 16 s, never past its timeout; publishes carry an idempotency key and leases a nonce, so a repeat
+ * never doubles (KEY_CREATE and LOG, which have neither, are not repeated when it is unknown whether
+ * the broker did them). All functions may be called from any thread but as said at rota_done.      */
 #pragma once
 
 /* Quoted, so that they are found beside this file, in the tree and where it is installed. */
@@ -31,7 +32,7 @@ struct rota_client_config {
 /* -EINVAL: the URL or its TLS files are unusable. Does not wait for the broker. */
 MUST_USE int rota_client_new(const struct rota_client_config *config,
                              struct rota_client **ret_client);
-/* Ends calls in flight with E_UNAVAILABLE first. */
+/* Ends calls in flight with E_UNAVAILABLE first. Not from a rota_done. */
 struct rota_client *rota_client_free(struct rota_client *client);
 DEFINE_FREEP(rota_client)
 
@@ -44,8 +45,10 @@ Rota__Reply *rota_reply_free(Rota__Reply *reply);
 MUST_USE int rota_call(struct rota_client *client, Rota__Request *request, uint32_t timeout_ms,
                        Rota__Reply **ret_reply);
 
-/* The same without waiting and without retries: `done` runs once, on a thread of nng, must not block,
- * and owns `reply`. `request` may go as soon as this returns.                                      */
+/* The same without waiting and without retries: when this gives 0, `done` runs once, on a thread of
+ * the library (or on this one when the request is too large to send), and owns `reply`. It must not
+ * block, so it may call rota_call_start() but not rota_call(). `request` may go as soon as this
+ * returns. -EAGAIN: 8,192 calls are in flight; -ECANCELED: the client is being freed.              */
 typedef void rota_done(void *arg, Rota__Reply *reply);
 MUST_USE int rota_call_start(struct rota_client *client, Rota__Request *request,
                              uint32_t timeout_ms, rota_done *done, void *arg);

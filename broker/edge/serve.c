@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,10 +124,19 @@ static int memory_up(struct edge *edge)
     return r < 0 ? exit_of_fault("set up the folders of the environment") : EXIT_OK;
 }
 
+/* A few bytes for each job: the pool spares most of the system calls. Queue thread only. */
 static void random_fill(void *arg, void *p, size_t n)
 {
+    static uint8_t pool[4096];
+    static size_t used = sizeof pool;
     (void)arg;
-    randombytes_buf(p, n);
+    assert(n <= sizeof pool);
+    if (n > sizeof pool - used) {
+        randombytes_buf(pool, sizeof pool);
+        used = 0;
+    }
+    memcpy(p, pool + used, n);
+    used += n;
 }
 
 static int engine_up(struct edge *edge, struct engine **ret_engine)
