@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MINUTE_MS 60000u
-#define HOUR_MS   (60u * MINUTE_MS)
-#define DAY_MS    (24u * HOUR_MS)
+#define MINUTE_MS UINT64_C(60000)
+#define HOUR_MS   (60 * MINUTE_MS)
+#define DAY_MS    (24 * HOUR_MS)
 #define REPLACED  L'\ufffd'
 
 char *text_duration(uint64_t ms, char text[TEXT_SHORT_LEN + 1])

@@ -7,4 +7,9 @@ const struct command *const commands[] = {
 #undef COMMAND
 };
 
-const size_t commands_n = ARRAY_LEN(commands);
+/* One for each line of the list. */
+const size_t commands_n = 0
+#define COMMAND(name) +1
+#include "commands.def"
+#undef COMMAND
+    ;

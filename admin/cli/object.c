@@ -5,6 +5,7 @@
 #include "terminal.h"
 #include "text.h"
 
+#include <assert.h>
 #include <base/file.h>
 #include <curl/curl.h>
 #include <errno.h>
@@ -68,6 +69,7 @@ int object_put(const char *url, int fd, uint64_t size)
     int code = object_path(url, &path);
     if (code)
         return code;
+    assert(path);
     AUTO_FD to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
     if (to < 0)
         return cli_io(path, -errno);
@@ -95,6 +97,7 @@ int object_get(const char *url, const char *dir, const char *name)
     int code = object_path(url, &path);
     if (code)
         return code;
+    assert(path);
     AUTO_FD from = open(path, O_RDONLY | O_CLOEXEC);
     if (from < 0)
         return cli_io(path, -errno);

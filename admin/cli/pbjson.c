@@ -158,7 +158,7 @@ static json_t *value_json(const ProtobufCFieldDescriptor *f, const void *p)
     case PROTOBUF_C_TYPE_MESSAGE:
         return pb_json(*(ProtobufCMessage *const *)p);
     default:
-        assert(!"a type that rota.proto does not use");
+        assert(0 && "a type that rota.proto does not use");
         return x_must(json_null());
     }
 }

@@ -126,7 +126,8 @@ int source_upload(struct cli *cli, const char *source, const char *account,
     code = source_put(cli, fd, account, sha256, size);
     if (code)
         return code;
-    memcpy(text, "upload:", 7);
-    sodium_bin2hex(text + 7, 65, sha256, sizeof sha256);
+    char hex[SHA256_HEX_LEN + 1];
+    sodium_bin2hex(hex, sizeof hex, sha256, sizeof sha256);
+    snprintf(text, SOURCE_TEXT_LEN + 1, "upload:%s", hex);
     return 0;
 }

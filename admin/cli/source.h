@@ -3,7 +3,8 @@
 
 #include "cli.h"
 
-enum { SOURCE_TEXT_LEN = 7 + 64 }; /* "upload:" and a SHA-256 in hex */
+/* "upload:" and a SHA-256 in hex */
+enum { SHA256_HEX_LEN = 64, SOURCE_TEXT_LEN = 7 + SHA256_HEX_LEN };
 
 /* Packs or reads, hashes and uploads `source` (dir:PATH or upload:FILE) for `account`; `text`
  * becomes what the publish names. 0, or the exit code, said. */

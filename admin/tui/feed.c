@@ -184,10 +184,12 @@ struct feed *feed_free(struct feed *f)
     if (!f)
         return NULL;
     assert(f->stopping);
-    Rota__Reply *replies[] = {f->answer,     f->stats,       f->next,
-                              f->heat_reply, f->shown_stats, f->shown_next};
-    for (size_t i = 0; i < ARRAY_LEN(replies); i++)
-        rota_reply_free(replies[i]);
+    reply_set(&f->answer, NULL);
+    reply_set(&f->stats, NULL);
+    reply_set(&f->next, NULL);
+    reply_set(&f->heat_reply, NULL);
+    reply_set(&f->shown_stats, NULL);
+    reply_set(&f->shown_next, NULL);
     pthread_cond_destroy(&f->changed);
     pthread_mutex_destroy(&f->lock);
     close(f->fd);

@@ -14,7 +14,7 @@ enum { ESCAPE_MS = 50 };
 
 /* Colours of each paint: among 256, among 8, and what stands in for them where there are none. */
 static const struct {
-    short of_256, of_8;
+    int of_256, of_8;
     attr_t attributes;
 } paints[PAINT_COUNT] = {
     [PAINT_PLAIN] = {-1, -1, A_NORMAL},
@@ -44,8 +44,8 @@ static void colors_init(void)
         return;
     start_color();
     use_default_colors();
-    for (short p = 0; p < PAINT_COUNT; p++)
-        init_pair((short)(p + 1), COLORS >= 256 ? paints[p].of_256 : paints[p].of_8, -1);
+    for (int p = 0; p < PAINT_COUNT; p++)
+        init_extended_pair(p + 1, COLORS >= 256 ? paints[p].of_256 : paints[p].of_8, -1);
 }
 
 int screen_open(void)

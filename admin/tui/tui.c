@@ -27,7 +27,7 @@ struct tui {
     int signal_fd;
 };
 
-static int signals_open(void)
+int tui_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -35,7 +35,8 @@ static int signals_open(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd < 0 ? err_raise(-errno) : fd;
 }
 
 static void draw(struct tui *t)
@@ -88,9 +89,9 @@ static int turn(struct tui *t)
     return keys_read(t) ? 0 : -1;
 }
 
-int tui_run(struct rota_client **client, const char *url)
+int tui_run(struct rota_client **client, const char *url, int signal_fd)
 {
-    struct tui t = {.model = {.url = url}, .signal_fd = signals_open()};
+    struct tui t = {.model = {.url = url}, .signal_fd = signal_fd};
     int code = 0;
     int r = feed_new(*client, &t.feed);
     if (r == 0)
@@ -101,7 +102,5 @@ int tui_run(struct rota_client **client, const char *url)
     feed_stop(t.feed);
     *client = rota_client_free(*client);
     feed_free(t.feed);
-    if (t.signal_fd >= 0)
-        close(t.signal_fd);
     return r < 0 ? err_pass(r) : code < 0 ? 0 : code;
 }

@@ -61,7 +61,7 @@ static int fd_read(int fd, size_t max, char **ret_text, size_t *ret_n)
         if (!bigger)
             return err_raise(-ENOMEM);
         text = bigger;
-        size_t got;
+        size_t got = 0;
         int r = read_all(fd, text + used, cap + 1 - used, &got);
         if (r < 0)
             return err_pass(r);

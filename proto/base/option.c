@@ -244,7 +244,7 @@ static const char *environment_of(const struct option_row *row, char name[ENV_NA
 {
     int n = snprintf(name, ENV_NAME_MAX, "ROTA_%s", row->name);
     for (int i = 0; i < n && i < ENV_NAME_MAX - 1; i++)
-        name[i] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
+        name[i] = (char)(name[i] == '-' ? '_' : toupper((unsigned char)name[i]));
     return getenv(name);
 }
 

@@ -1,7 +1,9 @@
 /* fuzz_wire.c: feeds any bytes to wire_check() and asks that what it lets through can be unpacked,
- * and that wire_peek() never reads past the end. For libFuzzer: clang -g
- * -fsanitize=fuzzer,address,undefined fuzz_wire.c … -o fuzz_wire Without libFuzzer, FUZZ_MAIN makes
- * a program that runs on the files named on its command line.   */
+ * and that wire_peek() agrees with the unpacker.
+ *
+ * With libFuzzer: clang -fsanitize=fuzzer,address,undefined. With FUZZ_MAIN it is a program of its
+ * own that takes the inputs of wire.hex (found by libFuzzer, one in a line, the first of them a
+ * length that wire_check() once let through and protobuf-c refused) and many mutations of each. */
 #undef NDEBUG
 #include "rota.pb-c.h"
 #include "wire.h"
@@ -32,18 +34,51 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifdef FUZZ_MAIN
+enum { INPUT_BYTES_MAX = 4096, MUTATIONS = 2000 };
+
+static uint64_t random_state = 1;
+
+static uint32_t random_next(void)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(random_state >> 33);
+}
+
+static size_t line_read(const char *line, uint8_t *to)
+{
+    size_t n = 0;
+    for (unsigned byte; n < INPUT_BYTES_MAX && sscanf(line + 2 * n, "%2x", &byte) == 1; n++)
+        to[n] = (uint8_t)byte;
+    return n;
+}
+
+/* Exact memory, so that ASan sees a byte read too far. */
+static void try_copy(const uint8_t *data, size_t n, bool is_mutated)
+{
+    uint8_t *copy = malloc(n ? n : 1);
+    assert(copy);
+    memcpy(copy, data, n);
+    for (uint32_t k = is_mutated && n ? random_next() % 4 + 1 : 0; k; k--)
+        copy[random_next() % n] = (uint8_t)random_next();
+    LLVMFuzzerTestOneInput(copy, n);
+    free(copy);
+}
+
 int main(int argc, char **argv)
 {
-    static uint8_t data[WIRE_BYTES_MAX + 1];
-    for (int i = 1; i < argc; i++) {
-        FILE *from = fopen(argv[i], "rb");
-        if (!from)
-            return 1;
-        size_t n = fread(data, 1, sizeof data, from);
-        fclose(from);
-        LLVMFuzzerTestOneInput(data, n);
+    static char line[2 * INPUT_BYTES_MAX + 2];
+    static uint8_t data[INPUT_BYTES_MAX];
+    int inputs = 0;
+    FILE *from = fopen(argc > 1 ? argv[1] : "wire.hex", "r");
+    assert(from);
+    for (; fgets(line, sizeof line, from); inputs++) {
+        size_t n = line_read(line, data);
+        for (int i = 0; i <= MUTATIONS; i++)
+            try_copy(data, n, i > 0);
     }
-    printf("%d inputs\n", argc - 1);
+    fclose(from);
+    assert(inputs > 50);
+    printf("%d inputs, %d mutations of each\n", inputs, MUTATIONS);
     return 0;
 }
 #endif

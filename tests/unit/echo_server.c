@@ -147,6 +147,16 @@ void echo_free(struct echo *e)
     free(e);
 }
 
+void echo_lock(struct echo *e)
+{
+    pthread_mutex_lock(&e->lock);
+}
+
+void echo_unlock(struct echo *e)
+{
+    pthread_mutex_unlock(&e->lock);
+}
+
 void echo_hold(struct echo *e)
 {
     pthread_mutex_lock(&e->lock);

@@ -27,6 +27,10 @@ void echo_up(struct echo *e);
 void echo_hold(struct echo *e);
 void echo_release(struct echo *e);
 
+/* For what the answering function reads and writes. */
+void echo_lock(struct echo *e);
+void echo_unlock(struct echo *e);
+
 unsigned echo_requests(struct echo *e);  /* came so far */
 unsigned echo_held(struct echo *e);      /* kept now */
 unsigned echo_pipes(struct echo *e);     /* that ever came */

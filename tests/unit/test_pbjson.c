@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+enum { TYPES = 6, ROOTS = 2 };
+
 static void gives(const ProtobufCMessage *message, const char *expected)
 {
     json_t *j = pb_json(message);
@@ -144,13 +146,13 @@ static void text_that_is_no_utf8_is_shown_and_not_lost(void **state)
 
 static void words_are_read_back(void **state)
 {
-    static const ProtobufCEnumDescriptor *const types[] = {
+    static const ProtobufCEnumDescriptor *const types[TYPES] = {
         &rota__state__descriptor,      &rota__role__descriptor, &rota__object_kind__descriptor,
         &rota__event_kind__descriptor, &rota__tier__descriptor, &rota__outcome__descriptor};
     char word[PB_WORD_LEN + 1];
     unsigned n = 0;
     (void)state;
-    for (size_t t = 0; t < ARRAY_LEN(types); t++)
+    for (size_t t = 0; t < TYPES; t++)
         for (unsigned i = 0; i < types[t]->n_values; i++) {
             int value = types[t]->values[i].value;
             pb_word(types[t], value, word);
@@ -168,11 +170,11 @@ static void words_are_read_back(void **state)
 /* Every message of the schema, empty and after a round over the wire. */
 static void every_message_can_be_shown(void **state)
 {
-    static const ProtobufCMessageDescriptor *const roots[] = {&rota__request__descriptor,
-                                                              &rota__reply__descriptor};
+    static const ProtobufCMessageDescriptor *const roots[ROOTS] = {&rota__request__descriptor,
+                                                                   &rota__reply__descriptor};
     unsigned n = 0;
     (void)state;
-    for (size_t r = 0; r < ARRAY_LEN(roots); r++)
+    for (size_t r = 0; r < ROOTS; r++)
         for (unsigned i = 0; i < roots[r]->n_fields; i++) {
             if (roots[r]->fields[i].type != PROTOBUF_C_TYPE_MESSAGE)
                 continue;

@@ -136,7 +136,7 @@ static int setup(void **state)
     tier_fill(3, 1204, 12, 0, 1, 7500000);
     pool_fill(0, "bundle", 2, 2, 1219, 4);
     pools[0].heat_slots = 4;
-    pools[0].heat_until_ms = NOW_MS + 22 * 60 * 1000;
+    pools[0].heat_until_ms = NOW_MS + UINT64_C(22) * 60 * 1000;
     pool_fill(1, "task", 3, 0, 0, 0);
     job_fill(0, 0, "acme", "shop", "bundle", 42, 72000);
     job_fill(1, 1, "globex", "field-service", "install", 17, 31000);

@@ -84,6 +84,7 @@ static int bundle_check(const struct runner_settings *s, char said[RUNNER_SAID_M
     if (sodium_init() < 0)
         return err_raise(-EIO);
     char why[TOOLS_WHY_MAX] = "";
+    program_note();
     int r = space_enter(&setup.root, why);
     if (r == 0)
         r = tools_find(&setup.root, &setup.tools, why);

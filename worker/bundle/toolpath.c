@@ -81,13 +81,19 @@ bool npm_find(const char *node, char ret[TOOL_PATH_MAX])
     return cli != NULL;
 }
 
+static char self[PATH_MAX]; /* written once, before there are threads */
+
+void program_note(void)
+{
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[n > 0 ? n : 0] = 0;
+}
+
 static bool program_folder(const char *below, char ret[TOOL_PATH_MAX])
 {
-    char self[PATH_MAX], folder[PATH_MAX + 64];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
+    char folder[PATH_MAX + 64];
+    if (!self[0])
         return false;
-    self[n] = 0;
     int dir = (int)(strrchr(self, '/') - self);
     snprintf(folder, sizeof folder, "%.*s/%s", dir, self, below);
     return resolve(folder, ret);

@@ -27,7 +27,8 @@ export function entryOf(root, platform) {
   ];
   const found = names.find(name => isFile(path.join(root, name)));
   if (!found) {
-    throw new BuildError('ENTRY_MISSING', new Error(`no index.${platform}.js, no index.js${main ? ` and no ${main}` : ', and package.json names no main'}`));
+    const wanted = [...new Set([`index.${platform}.js`, 'index.js', main ?? 'main in package.json'])];
+    throw new BuildError('ENTRY_MISSING', new Error(`the app has none of ${wanted.join(', ')}`));
   }
   return found;
 }
