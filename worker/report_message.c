@@ -1,5 +1,5 @@
-/* report_message.c: artifacts and attestation belong to a success, an error to anything else; the
- * phases' times are told either way. */
+/* report_message.c: bundle and attestation belong to a success, an error to anything else; the log
+ * and the phases' times are told either way. */
 #include "report_message.h"
 
 void result_error(const struct build_result *r, Rota__Error *ret_error)
@@ -9,20 +9,24 @@ void result_error(const struct build_result *r, Rota__Error *ret_error)
         ret_error->hint = (char *)r->hint;
 }
 
-static void artifacts_fill(const struct build_result *r, struct finish_message *m)
+static void artifact_add(const struct build_artifact *from, struct finish_message *m)
 {
-    for (size_t i = 0; i < r->artifacts; i++) {
-        const struct build_artifact *from = &r->artifact[i];
-        rota__artifact__init(&m->artifact[i]);
-        m->artifact[i].kind = from->kind;
-        m->artifact[i].sha256 = (ProtobufCBinaryData){32, (uint8_t *)from->sha256};
-        m->artifact[i].blake2b = (ProtobufCBinaryData){32, (uint8_t *)from->blake2b};
-        m->artifact[i].size = from->size;
-        m->artifact[i].name = (char *)from->name;
-        m->artifacts[i] = &m->artifact[i];
-    }
+    size_t i = m->finish.n_artifact++;
+    rota__artifact__init(&m->artifact[i]);
+    m->artifact[i].kind = from->kind;
+    m->artifact[i].sha256 = (ProtobufCBinaryData){32, (uint8_t *)from->sha256};
+    m->artifact[i].blake2b = (ProtobufCBinaryData){32, (uint8_t *)from->blake2b};
+    m->artifact[i].size = from->size;
+    m->artifact[i].name = (char *)from->name;
+    m->artifacts[i] = &m->artifact[i];
+}
+
+static void artifacts_fill(const struct build_result *r, bool is_success, struct finish_message *m)
+{
     m->finish.artifact = m->artifacts;
-    m->finish.n_artifact = r->artifacts;
+    for (size_t i = 0; i < r->artifacts; i++)
+        if (is_success || r->artifact[i].kind == ROTA__OBJECT_KIND__BUILD_LOG)
+            artifact_add(&r->artifact[i], m);
 }
 
 static void phases_fill(const struct build_result *r, struct finish_message *m)
@@ -53,8 +57,8 @@ void finish_fill(Rota__LeaseRef *lease, const struct build_result *r, Rota__Outc
     m->finish.lease = lease;
     m->finish.outcome = outcome;
     phases_fill(r, m);
+    artifacts_fill(r, outcome == ROTA__OUTCOME__OUTCOME_SUCCEEDED, m);
     if (outcome == ROTA__OUTCOME__OUTCOME_SUCCEEDED) {
-        artifacts_fill(r, m);
         if (r->is_attested)
             attestation_fill(r, m);
         return;
