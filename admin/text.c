@@ -8,8 +8,9 @@
 #include <base/exit.h>
 #include <ctype.h>
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,6 +254,20 @@ char *text_clean_log(const char *bytes, size_t n, int *state, size_t *ret_n)
     *ret_n = (size_t)(to - clean);
     *to = 0;
     return clean;
+}
+
+static bool is_utf8;
+
+void text_locale_init(void)
+{
+    is_utf8 = setlocale(LC_CTYPE, "") && !strcmp(nl_langinfo(CODESET), "UTF-8");
+    if (!is_utf8)
+        setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+bool text_is_utf8(void)
+{
+    return is_utf8;
 }
 
 void *x_must(void *p)

@@ -6,6 +6,7 @@
  * locale that wcwidth(3) reads; any thread. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <wchar.h>
@@ -52,6 +53,11 @@ char *text_clean(const char *text);
  * *ret_n bytes. A sequence that is cut at the end of one piece is finished in the next: `state`
  * starts at 0 and belongs to one log. */
 char *text_clean_log(const char *bytes, size_t n, int *state, size_t *ret_n);
+
+/* Once at start: UTF-8 for names of files and apps, whatever the user's locale says. */
+void text_locale_init(void);
+/* Does the user's own locale speak UTF-8? Else bars and lines are drawn in ASCII. */
+bool text_is_utf8(void);
 
 /* Memory or exit: the policy of a short-lived tool. x_must() gives back what is not NULL. */
 void *x_must(void *p);

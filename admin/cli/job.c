@@ -33,18 +33,15 @@ enum style job_style(const Rota__Job *job)
 char *job_line(const Rota__Job *job)
 {
     char bar[3 * BAR_COLUMNS + 1], word[32];
-    char *message = text_clean(job->message), *phase = text_clean(job->phase);
-    char *line;
-    job_state_word(job, word);
+    AUTO_FREE char *raw = NULL;
     if (job->state == ROTA__STATE__LEASED)
-        line = x_printf("%s  %s %3u%%  %s%s%s%s", job->job,
-                        term_bar(job->percent, BAR_COLUMNS, bar), job->percent,
-                        job->cancelling ? "cancelling" : phase, *message ? ": " : "", message, "");
+        raw = x_printf("%s  %s %3u%%  %s%s%s", job->job, term_bar(job->percent, BAR_COLUMNS, bar),
+                       job->percent, job->cancelling ? "cancelling" : job->phase,
+                       *job->message ? ": " : "", job->message);
     else
-        line = x_printf("%s  %s%s%s", job->job, word, *job->reason ? ", " : "", job->reason);
-    free(message);
-    free(phase);
-    return line;
+        raw = x_printf("%s  %s%s%s", job->job, job_state_word(job, word), *job->reason ? ", " : "",
+                       job->reason);
+    return text_clean(raw); /* phase and message are the build's own words */
 }
 
 /* One row of the page; left out when the text is empty. */

@@ -8,19 +8,9 @@
 #include "terminal.h"
 #include "text.h"
 
-#include <langinfo.h>
-#include <locale.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Names of files and apps are UTF-8 whatever the locale says; a terminal in a C locale still gets
- * plain bars, because term_is_utf8() asks after the user's own words only. */
-static void locale_init(void)
-{
-    if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
-        setlocale(LC_CTYPE, "C.UTF-8");
-}
 
 /* Does the option at `arg` take the next word as its value? */
 static bool takes_value(const char *arg)
@@ -163,7 +153,7 @@ static bool is_screen_wanted(int argc, char **argv, int at)
 
 int main(int argc, char **argv)
 {
-    locale_init();
+    text_locale_init();
     term_init();
     if (sodium_init() < 0)
         return cli_config("this machine gives no random bytes", "libsodium cannot start");

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { COPY_BYTES = 128 * 1024 };
+enum { COPY_BYTES = 128 * 1024, NAME_LEN_MAX = 128 };
 
 int object_path(const char *url, char **ret_path)
 {
@@ -87,7 +87,10 @@ int object_put(const char *url, int fd, uint64_t size)
 
 bool object_name_is_plain(const char *name)
 {
-    return *name && *name != '.' && !strchr(name, '/') && strlen(name) <= 128;
+    for (const char *c = name; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f || *c == '/')
+            return false;
+    return *name && *name != '.' && strlen(name) <= NAME_LEN_MAX;
 }
 
 int object_get(const char *url, const char *dir, const char *name)

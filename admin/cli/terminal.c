@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <base/exit.h>
 #include <curses.h>
-#include <langinfo.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,11 +70,6 @@ bool term_is_live(int fd)
     return term.can_move[fd];
 }
 
-bool term_is_utf8(void)
-{
-    return !strcmp(nl_langinfo(CODESET), "UTF-8");
-}
-
 int term_columns(int fd)
 {
     struct winsize size;
@@ -119,7 +113,7 @@ void term_live_end(FILE *to)
 char *term_bar(unsigned percent, int width, char *text)
 {
     static const char *const glyphs[2][2] = {{"-", "#"}, {"─", "━"}};
-    bool utf8 = term_is_utf8();
+    bool utf8 = text_is_utf8();
     unsigned filled = (percent > 100 ? 100 : percent) * (unsigned)width / 100;
     char *to = text;
     for (unsigned i = 0; i < (unsigned)width; i++)

@@ -8,12 +8,11 @@
 
 enum style { STYLE_PLAIN, STYLE_HEAD, STYLE_DIM, STYLE_GOOD, STYLE_WARN, STYLE_BAD, STYLE_COUNT };
 
-/* Once at start, after setlocale(). */
+/* Once at start, after text_locale_init(). */
 void term_init(void);
 
 /* May lines be written over on this stream? (1: stdout, 2: stderr) */
 bool term_is_live(int fd);
-bool term_is_utf8(void);
 int term_columns(int fd);
 
 /* What switches a style on and off on standard output; "" where there are no colours. */

@@ -105,7 +105,9 @@ static int watch_log(struct cli *cli, const struct watch_settings *s)
             continue;
         }
         page_print(cli, reply->watch);
-        at_end = !reply->watch->n_event;
+        /* An account's page may be empty because all of its events are others': go on behind them.
+         */
+        at_end = !reply->watch->n_event && reply->watch->next <= from;
         from = reply->watch->next > from ? reply->watch->next : from;
         if (ferror(stdout))
             return EXIT_IO;

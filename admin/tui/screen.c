@@ -6,7 +6,6 @@
 
 #include <curses.h>
 #include <errno.h>
-#include <langinfo.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,19 +75,6 @@ void screen_close(void)
 void screen_size(int *ret_w, int *ret_h)
 {
     getmaxyx(stdscr, *ret_h, *ret_w);
-}
-
-/* What the user's own locale says, not the one that we fell back to. */
-bool screen_is_ascii(void)
-{
-    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *value = getenv(names[i]);
-        if (value && *value)
-            return strcmp(nl_langinfo(CODESET), "UTF-8") != 0 || !strcmp(value, "C") ||
-                   !strcmp(value, "POSIX");
-    }
-    return true;
 }
 
 static void cell_show(const struct cell *cell)

@@ -11,7 +11,6 @@ MUST_USE int screen_open(void);
 void screen_close(void);
 
 void screen_size(int *ret_w, int *ret_h);
-bool screen_is_ascii(void);
 void screen_show(const struct cells *c);
 
 /* The next key in the codes of keys.h; 0: none waits. A resize gives SCREEN_RESIZED. */

@@ -45,7 +45,7 @@ static void draw(struct tui *t)
     int w, h;
     screen_size(&w, &h);
     cells_init(&cells, w, h);
-    cells.ascii = screen_is_ascii();
+    cells.ascii = !text_is_utf8();
     t->model.now_ms = clock_wall_ms();
     view_draw(&t->model, &cells);
     screen_show(&cells);

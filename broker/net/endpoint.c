@@ -7,6 +7,7 @@
  * two thirds of the throughput.          */
 #include "net/inside.h"
 
+#include "net/calls.h"
 #include "net/fault.h"
 #include "net/socket.h"
 
@@ -15,13 +16,14 @@
 #include <base/clock.h>
 #include <errno.h>
 #include <nng/protocol/reqrep0/rep.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { RECEIVE_QUEUE = 128, SEND_QUEUE = 8192, START_PROBE_MS = 5000 };
+enum { RECEIVE_QUEUE = 128, SEND_QUEUE = 8192, START_PROBE_MS = 5000, CLOSE_MS = 3000 };
 
 void endpoint_note(struct endpoint *e, const char *event, const char *text, ...)
 {
@@ -151,7 +153,8 @@ int endpoint_new(const struct endpoint_config *config, struct endpoint **ret_end
         return err_raise(-ENOMEM);
     e->config = *config;
     e->stop_fd = eventfd(0, EFD_CLOEXEC);
-    if (e->stop_fd < 0)
+    e->closed_fd = eventfd(0, EFD_CLOEXEC);
+    if (e->stop_fd < 0 || e->closed_fd < 0)
         return err_raise(-errno);
     int r = pipe_table_new(config->inbox, &e->pipes);
     if (r == 0)
@@ -162,21 +165,39 @@ int endpoint_new(const struct endpoint_config *config, struct endpoint **ret_end
         r = receiver_prepare(e);
     if (r < 0)
         return err_pass(r);
+    if (!calls_are_guarded())
+        endpoint_note(e, "net.unguarded", "nng's system calls do not go through ours");
     *ret_endpoint = TAKE(e);
     return 0;
 }
 
-struct endpoint *endpoint_free(struct endpoint *e)
+static void *close_run(void *arg)
 {
-    if (!e)
-        return NULL;
-    if (e->is_started)
-        warden_stop(e);
-    atomic_store(&e->is_closing, true);
-    if (e->receive_aio)
-        nng_aio_stop(e->receive_aio);
-    if (e->socket.id != 0)
-        nng_close(e->socket);
+    struct endpoint *e = arg;
+    nng_close(e->socket);
+    eventfd_write(e->closed_fd, 1);
+    return NULL;
+}
+
+/* nng_close() never returns when its reaper is stuck (calls.c), and to end must always be possible.
+ */
+static bool socket_close(struct endpoint *e)
+{
+    struct pollfd closed = {.fd = e->closed_fd, .events = POLLIN};
+    pthread_t thread;
+    if (e->socket.id == 0)
+        return true;
+    if (pthread_create(&thread, NULL, close_run, e) != 0)
+        return false;
+    if (poll(&closed, 1, CLOSE_MS) > 0)
+        return pthread_join(thread, NULL) == 0;
+    pthread_detach(thread);
+    endpoint_note(e, "net.close_stuck", "waited_ms=%d, left behind", CLOSE_MS);
+    return false;
+}
+
+static void release(struct endpoint *e)
+{
     if (e->receive_aio)
         nng_aio_free(e->receive_aio);
     sender_free(e->sender);
@@ -188,7 +209,24 @@ struct endpoint *endpoint_free(struct endpoint *e)
     }
     if (e->stop_fd >= 0)
         close(e->stop_fd);
+    if (e->closed_fd >= 0)
+        close(e->closed_fd);
     free(e);
+}
+
+struct endpoint *endpoint_free(struct endpoint *e)
+{
+    if (!e)
+        return NULL;
+    if (e->is_started)
+        warden_stop(e);
+    atomic_store(&e->is_closing, true);
+    if (e->receive_aio)
+        nng_aio_stop(e->receive_aio);
+    if (e->pipes)
+        pipe_table_mute_notices(e->pipes);
+    if (socket_close(e))
+        release(e); /* else nng may still come back to all of it */
     return NULL;
 }
 

@@ -23,7 +23,9 @@ struct endpoint_config {
     uint32_t probe_ms;    /* an ipc or tcp listener silent for so long is dead; 0: 1,000 */
     /* A fact for operators; `event` is a log id. May be NULL. */
     void (*note)(void *arg, const char *event, const char *text);
-    void (*relisten_limit)(void *arg); /* RELISTENS_MAX was reached */
+    /* nng is beyond repair: drain and exit 75. RELISTENS_MAX was reached, or it takes no pipes
+     * apart any more. Called once. */
+    void (*relisten_limit)(void *arg);
     void *arg;
 };
 

@@ -19,12 +19,17 @@ struct endpoint {
         *listeners;       /* changed before start only; their insides by the warden's thread */
     nng_aio *receive_aio; /* one, so that a pipe's requests keep their order */
     _Atomic bool is_closing;
-    _Atomic uint64_t probe_id; /* request id of the probe under way; 0: none */
+    _Atomic uint64_t probe_id;   /* request id of the probe under way; 0: none */
+    _Atomic uint32_t probe_pipe; /* of the last probe that was answered */
     _Atomic uint32_t relistens;
     _Atomic uint64_t requests, refused_busy, refused_overloaded, malformed, closed_silent;
     bool is_started, is_limit_told;
+    uint32_t
+        watched_pipe; /* a probe's pipe, hung up on long ago, that nng has not taken apart yet */
+    uint64_t watched_since_ms;
     pthread_t warden;
-    int stop_fd; /* eventfd: readable when the warden has to end */
+    int stop_fd;   /* eventfd: readable when the warden has to end */
+    int closed_fd; /* eventfd: readable when nng_close() has returned */
 };
 
 /* Says a fact to whoever runs us. */

@@ -30,13 +30,14 @@ struct pipe {
     struct peer peer;
     uint64_t since_ms;
     uint16_t in_flight, refusals;
-    bool is_known, was_heard, is_hung_up;
+    bool is_known, was_heard, is_hung_up, is_muted;
 };
 
 struct pipe_table {
     pthread_mutex_t mx;
     struct inbox *inbox;
     struct pipe *silent, *owed;
+    bool has_no_listener; /* nobody wants notices any more */
     uint32_t n, silent_n;
     struct pipe *chains[CHAINS];
 };
@@ -152,7 +153,7 @@ void pipe_table_remove(struct pipe_table *t, uint32_t pipe)
         leave_silent(t, p);
         LL_DELETE2(*chain_of(t, pipe), p, chain);
         t->n--;
-        if (p->was_heard && !push_notices(t, &p->peer)) {
+        if (p->was_heard && !t->has_no_listener && !push_notices(t, &p->peer)) {
             DL_APPEND(t->owed, p);
             p = NULL;
         }
@@ -176,7 +177,7 @@ void pipe_table_settle_owed(struct pipe_table *t)
 /* Holding the lock. */
 static int push_one(struct pipe_table *t, struct pipe *p, enum op_lane lane, struct inbound *in)
 {
-    if (!p || p->is_hung_up)
+    if (!p || p->is_hung_up || p->is_muted)
         return PIPE_GONE;
     if (p->in_flight >= PIPE_REQUESTS_MAX)
         return PIPE_BUSY;
@@ -210,24 +211,38 @@ int pipe_table_answered(struct pipe_table *t, uint32_t pipe, bool *ret_is_ipc)
     return p ? 0 : PIPE_GONE;
 }
 
-bool pipe_table_refused(struct pipe_table *t, uint32_t pipe)
+/* Holding the lock: to the young end of the silent list, wherever it was. */
+static void join_silent(struct pipe_table *t, struct pipe *p, uint64_t now_ms)
 {
+    leave_silent(t, p);
+    p->is_known = false;
+    p->since_ms = now_ms;
+    DL_APPEND(t->silent, p);
+    t->silent_n++;
+}
+
+int pipe_table_refused(struct pipe_table *t, uint32_t pipe, uint64_t now_ms)
+{
+    int r = 0;
     pthread_mutex_lock(&t->mx);
     struct pipe *p = find(t, pipe);
-    bool is_enough = p && !p->is_hung_up && ++p->refusals >= REFUSALS_MAX;
-    if (is_enough) {
-        leave_silent(t, p);
-        p->is_hung_up = true;
+    if (!p || p->is_hung_up || p->is_muted)
+        r = REFUSAL_IGNORED;
+    else if (++p->refusals >= REFUSALS_MAX)
+        r = REFUSAL_MUTED;
+    if (p && !p->is_hung_up && r != 0) {
+        p->is_muted = true;
+        join_silent(t, p, now_ms);
     }
     pthread_mutex_unlock(&t->mx);
-    return is_enough;
+    return r;
 }
 
 void pipe_table_known(struct pipe_table *t, uint32_t pipe)
 {
     pthread_mutex_lock(&t->mx);
     struct pipe *p = find(t, pipe);
-    if (p && !p->is_known) {
+    if (p && !p->is_known && !p->is_muted) {
         leave_silent(t, p);
         p->is_known = true;
     }
@@ -246,6 +261,21 @@ size_t pipe_table_silent(struct pipe_table *t, uint64_t since_ms, uint32_t *ret_
     }
     pthread_mutex_unlock(&t->mx);
     return n;
+}
+
+bool pipe_table_has(struct pipe_table *t, uint32_t pipe)
+{
+    pthread_mutex_lock(&t->mx);
+    bool has = find(t, pipe);
+    pthread_mutex_unlock(&t->mx);
+    return has;
+}
+
+void pipe_table_mute_notices(struct pipe_table *t)
+{
+    pthread_mutex_lock(&t->mx);
+    t->has_no_listener = true;
+    pthread_mutex_unlock(&t->mx);
 }
 
 void pipe_table_count(struct pipe_table *t, uint32_t *ret_pipes, uint32_t *ret_silent)

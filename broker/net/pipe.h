@@ -36,13 +36,26 @@ MUST_USE int pipe_table_push(struct pipe_table *t, enum op_lane lane, struct inb
  * read the answer. */
 MUST_USE int pipe_table_answered(struct pipe_table *t, uint32_t pipe, bool *ret_is_ipc);
 
-/* Counts a refusal; true when there were so many without one good request between them that the
- * pipe should be hung up. */
-bool pipe_table_refused(struct pipe_table *t, uint32_t pipe);
+enum refusal_outcome {
+    REFUSAL_MUTED =
+        1, /* so many came without one good request between them: from now on it is ignored */
+    REFUSAL_IGNORED, /* it was muted before: no answer */
+};
+
+/* Asks whether a refusal may be answered, and counts it. A muted pipe counts as silent again: it is
+ * closed once it has been quiet, and not before, because closing one while it sends is what nng
+ * cannot do. */
+MUST_USE int pipe_table_refused(struct pipe_table *t, uint32_t pipe, uint64_t now_ms);
 
 void pipe_table_known(struct pipe_table *t, uint32_t pipe);
 
 /* Up to `max` pipes that have been silent since before `since_ms`, oldest first. */
 size_t pipe_table_silent(struct pipe_table *t, uint64_t since_ms, uint32_t *ret_pipes, size_t max);
+
+bool pipe_table_has(struct pipe_table *t, uint32_t pipe);
+
+/* From here on nobody is told of pipes that go: the inbox may be gone before nng has let go of
+ * them. */
+void pipe_table_mute_notices(struct pipe_table *t);
 
 void pipe_table_count(struct pipe_table *t, uint32_t *ret_pipes, uint32_t *ret_silent);

@@ -88,6 +88,8 @@ static void refuse_unpushed(struct endpoint *e, int outcome, const struct reply_
     } else if (outcome == PIPE_OVERLOADED) {
         atomic_fetch_add(&e->refused_overloaded, 1);
         refuse(e, to, E_OVERLOADED, NULL);
+    } else {
+        refuse(e, to, E_BUSY, NULL); /* gone or muted: counts, is not answered */
     }
 }
 
@@ -122,7 +124,9 @@ void message_receive(struct endpoint *e, nng_msg *msg)
         message_push(e, msg, op, &to);
         return;
     }
-    if (op)
+    if (op) {
+        atomic_store(&e->probe_pipe, to.pipe);
         answer_probe(e, &to);
+    }
     nng_msg_free(msg);
 }

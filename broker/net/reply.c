@@ -7,6 +7,7 @@
 #include "net/inside.h"
 
 #include <assert.h>
+#include <base/clock.h>
 #include <stdio.h>
 
 /* The pipe's own number leads the header and does not travel. */
@@ -64,12 +65,12 @@ void endpoint_reply(struct endpoint *e, const struct reply_to *to, Rota__Reply *
 
 void refuse(struct endpoint *e, const struct reply_to *to, enum error_code code, const char *text)
 {
-    send_error(e, to, code, text, false);
-    if (pipe_table_refused(e->pipes, to->pipe)) {
-        endpoint_note(e, "net.refused", "pipe=%u sent nothing but refused requests, hung up",
+    int r = pipe_table_refused(e->pipes, to->pipe, clock_boot_ms());
+    if (r == 0)
+        send_error(e, to, code, text, false);
+    else if (r == REFUSAL_MUTED)
+        endpoint_note(e, "net.muted", "pipe=%u sends nothing but refused requests, ignored",
                       to->pipe);
-        endpoint_pipe_close(e, to->pipe);
-    }
 }
 
 void answer_probe(struct endpoint *e, const struct reply_to *to)

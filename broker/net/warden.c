@@ -23,7 +23,13 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { PROBE_MS = 1000, TICKS_PER_PROBE = 4, SILENT_BATCH = 64, LOOK_MS = 100 };
+enum {
+    PROBE_MS = 1000,
+    TICKS_PER_PROBE = 4,
+    SILENT_BATCH = 64,
+    LOOK_MS = 100,
+    REAP_MS_MAX = 10000
+};
 
 static uint32_t probe_timeout_ms(const struct endpoint *e)
 {
@@ -80,12 +86,12 @@ int listener_probe(struct endpoint *e, struct listener *l, uint32_t timeout_ms)
     return r == PROBE_SILENT && atomic_load(&l->came_n) != came_n ? LISTENER_SLOW : LISTENER_DEAD;
 }
 
-static void tell_limit(struct endpoint *e)
+static void tell_limit(struct endpoint *e, const char *why)
 {
     if (e->is_limit_told)
         return;
     e->is_limit_told = true;
-    endpoint_note(e, "net.relisten_limit", "relistens=%d, draining", RELISTENS_MAX);
+    endpoint_note(e, "net.drain", "why=\"%s\" relistens=%u", why, atomic_load(&e->relistens));
     if (e->config.relisten_limit)
         e->config.relisten_limit(e->config.arg);
 }
@@ -123,7 +129,7 @@ static void look_at_suspects(struct endpoint *e)
 static void revive(struct endpoint *e, struct listener *l)
 {
     if (atomic_load(&e->relistens) >= RELISTENS_MAX) {
-        tell_limit(e);
+        tell_limit(e, "as many re-listens as descriptors allow");
         return;
     }
     int r = listener_reopen(l, e->socket);
@@ -134,6 +140,19 @@ static void revive(struct endpoint *e, struct listener *l)
     } else {
         endpoint_note(e, "net.relisten_failed", "url=%s fault=%s, trying again", l->url,
                       r < 0 ? strerrorname_np(-r) : "EADDRINUSE");
+    }
+}
+
+/* nng takes pipes apart one after the other. When it never gets round to a probe's, which was hung
+ * up on long ago, that thread is stuck (calls.c), and only a new process helps. */
+static void watch_reaper(struct endpoint *e)
+{
+    uint64_t now_ms = clock_boot_ms();
+    if (e->watched_pipe == 0 || !pipe_table_has(e->pipes, e->watched_pipe)) {
+        e->watched_pipe = atomic_load(&e->probe_pipe);
+        e->watched_since_ms = now_ms;
+    } else if (now_ms - e->watched_since_ms > REAP_MS_MAX) {
+        tell_limit(e, "nng takes no pipes apart any more");
     }
 }
 
@@ -160,8 +179,10 @@ static void round_make(struct endpoint *e)
     sweep_silent(e);
     pipe_table_settle_owed(e->pipes);
     look_at_suspects(e);
-    if (!e->config.no_self_probe)
-        probe_all(e);
+    if (e->config.no_self_probe)
+        return;
+    watch_reaper(e);
+    probe_all(e);
 }
 
 static void *warden_run(void *arg)

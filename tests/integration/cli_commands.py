@@ -133,6 +133,20 @@ def the_contract_of_stats(kit):
     counted["commands"] += 3
 
 
+def across_a_restart(kit):
+    """A watch outlives the broker, and so does the job."""
+    os.unlink(f"{kit.dir}/go")
+    job = kit.publish("--spec", '{"do":"hold"}')
+    kit.wait("progress", lambda: kit.status(job)["percent"] == 90)
+    watch = subprocess.Popen([program("rota"), "watch", job, "--json", "--url", kit.url, "--key-file", kit.key],
+                             stdout=subprocess.PIPE, text=True)
+    check(json.loads(watch.stdout.readline())["percent"] == 90, "the watch sees the job")
+    kit.restart()
+    open(f"{kit.dir}/go", "w").close()
+    out, _ = watch.communicate(timeout=60)
+    check(watch.returncode == 0 and json.loads(out.splitlines()[-1])["state"] == "succeeded", f"the watch ends: {out}")
+
+
 def looking_ahead(kit):
     kit.children[0].terminate()
     kit.children[0].wait()
@@ -207,6 +221,7 @@ def test():
         percents = watching(kit)
         events, dispatched = the_event_log(kit)
         the_contract_of_stats(kit)
+        across_a_restart(kit)
         looking_ahead(kit)
         refusals(kit)
         helped = help_for_all(kit)

@@ -55,6 +55,14 @@ void script_put(struct echo *e, struct script *to, struct script from)
     echo_unlock(e);
 }
 
+unsigned script_tries(struct echo *e, const struct script *s)
+{
+    echo_lock(e);
+    unsigned tries = s->tries;
+    echo_unlock(e);
+    return tries;
+}
+
 struct rota_client *client_open(uint32_t timeout_ms)
 {
     struct rota_client_config config = {.url = rig_url,

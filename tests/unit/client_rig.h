@@ -28,6 +28,8 @@ echo_answer pong_answer;
 /* A new script for a server that runs. */
 void script_put(struct echo *e, struct script *to, struct script from);
 
+unsigned script_tries(struct echo *e, const struct script *s);
+
 /* First pause between tries: BASE_MS. */
 struct rota_client *client_open(uint32_t timeout_ms);
 

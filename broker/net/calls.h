@@ -1,0 +1,7 @@
+/* calls.h: stands between nng and two system calls. See calls.c for why. */
+#pragma once
+
+#include <stdbool.h>
+
+/* True when nng's calls really go through ours. */
+bool calls_are_guarded(void);
