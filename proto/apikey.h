@@ -1,8 +1,8 @@
 /* apikey.h: the form of an API key, and what is kept of it.
  *
- * "rota_live_" (or "rota_test_", in an environment whose name is not "production") and 32 random bytes in unpadded base64url: 53 characters.
- * Kept are a keyed BLAKE2b-256 of the whole text and its first 12 characters. Pure but for the
- * random bytes. Needs sodium_init().                                                              */
+ * "rota_live_" (or "rota_test_", in an environment whose name is not "production") and 32 random
+ * bytes in unpadded base64url: 53 characters. Kept are a keyed BLAKE2b-256 of the whole text and
+ * its first 12 characters. Pure but for the random bytes. Needs sodium_init(). */
 #pragma once
 
 #include <base/err.h>

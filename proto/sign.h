@@ -3,8 +3,8 @@
  * A statement is canonical JSON: members in this order, no white space, numbers in decimal, hashes
  * in lower-case hex:
  *   {"environment":…,"job":…,"account":…,"app":…,"platform":…,"kind":…,"size":…,"sha256":…,"blake2b":…,"key_id":…}
- * What is signed is "rota statement v1\n" followed by these bytes. The key id is the first 16 hex digits of SHA-256 of the
- * public key.                                                                                      */
+ * What is signed is "rota statement v1\n" followed by these bytes. The key id is the first 16 hex
+ * digits of SHA-256 of the public key. */
 #pragma once
 
 #include <base/auto.h>
@@ -42,10 +42,9 @@ MUST_USE int sign_verify(const uint8_t public_key[SIGN_PUBLIC_BYTES], const char
                          const uint8_t signature[SIGN_BYTES]);
 
 /* SHA-256 and BLAKE2b-256 of an open file from its beginning, and its size; <0 on a read fault. */
-MUST_USE int hash_file(int fd, uint8_t ret_sha256[32], uint8_t ret_blake2b[32],
-                       uint64_t *ret_size);
+MUST_USE int hash_file(int fd, uint8_t ret_sha256[32], uint8_t ret_blake2b[32], uint64_t *ret_size);
 
 /* "public key" file: one line of unpadded base64url, as `rotad init` writes sign.pub. <0: not read
- * or not of that form (-EINVAL).                                                                    */
+ * or not of that form (-EINVAL). */
 MUST_USE int sign_public_read(const char *path, uint8_t ret_key[SIGN_PUBLIC_BYTES]);
 MUST_USE int sign_public_write(const char *path, const uint8_t key[SIGN_PUBLIC_BYTES]);

@@ -2,7 +2,7 @@
  *
  * Walks the raw protobuf bytes along the descriptors, before any memory is taken: framing, wire
  * types, nesting, unknown fields, and the bounds of limits.def (length, count, form). Pure; any
- * thread; no allocation.                                                                          */
+ * thread; no allocation. */
 #pragma once
 
 #include "errors.h"
@@ -23,5 +23,5 @@ bool wire_check(const ProtobufCMessageDescriptor *type, const void *bytes, size_
                 struct wire_fault *ret_fault);
 
 /* What a Request is about without unpacking it: the tag of its operation (0: none) and its id.
- * Only after wire_check().                                                                        */
+ * Only after wire_check(). */
 void wire_peek(const void *bytes, size_t n, uint32_t *ret_op_tag, uint64_t *ret_request_id);

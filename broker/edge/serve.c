@@ -12,6 +12,7 @@
 #include "edge/vet.h"
 #include "store/rows.h"
 
+#include <assert.h>
 #include <base/clock.h>
 #include <base/exit.h>
 #include <base/file.h>
@@ -19,7 +20,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>

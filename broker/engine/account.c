@@ -1,8 +1,9 @@
-/* account.c: accounts in RAM: their counts per pool, their places in the rings, and how both get back
- * to the store.
+/* account.c: accounts in RAM: their counts per pool, their places in the rings, and how both get
+ * back to the store.
  *
- * A turn may move an account many times; what it ends up with is written once, at the turn's end, by
- * comparing `now` with `stored`. Ring rows follow the turn number of the tally in the same way.        */
+ * A turn may move an account many times; what it ends up with is written once, at the turn's end,
+ * by comparing `now` with `stored`. Ring rows follow the turn number of the tally in the same way.
+ */
 #include "engine/cache.h"
 
 #include "sched/tier.h"
@@ -124,8 +125,7 @@ static int flush_ring_row(struct tally *t, struct txn *txn)
     if (t->now.turn)
         r = row_put(txn, &ring_row_type, key_ring(&k, t->pool->number, tier, t->now.turn), &row);
     if (r == 0 && t->stored.turn)
-        r = txn_del(txn, TABLE_RING,
-                    key_ring(&k, t->pool->number, t->stored_tier, t->stored.turn));
+        r = txn_del(txn, TABLE_RING, key_ring(&k, t->pool->number, t->stored_tier, t->stored.turn));
     return r == STORE_MISSING ? err_raise(-EBADMSG) : r;
 }
 

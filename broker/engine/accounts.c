@@ -1,5 +1,5 @@
-/* accounts.c: operators make and change accounts. A tier or cap that changes applies to all waiting jobs
- * at once, because it lives with the account and not with its jobs.                                   */
+/* accounts.c: operators make and change accounts. A tier or cap that changes applies to all waiting
+ * jobs at once, because it lives with the account and not with its jobs. */
 #include "engine/turn.h"
 
 #include "sched/tier.h"
@@ -104,7 +104,7 @@ static int account_check(struct turn *t, const Rota__AccountSet *q)
     if (q->set_running_case == ROTA__ACCOUNT_SET__SET_RUNNING_RUNNING_MAX &&
         q->running_max > RUNNING_MAX_MOST)
         return turn_refuse(t, E_ACCOUNT_LIMIT, "running_max %u is above %d", q->running_max,
-                      RUNNING_MAX_MOST);
+                           RUNNING_MAX_MOST);
     return 0;
 }
 

@@ -1,8 +1,9 @@
 /* alarm.h: what falls due, soonest first: a binary heap of nodes that live in the caller's structs.
  *
- * Changes go through the journal. The heap grows between turns alone (alarms_tend), for the same reason
- * as map.h. An alarm may be set earlier than its owner is really due: whoever is woken looks, and sets
- * it anew; so a heartbeat, which only moves a deadline back, costs nothing here. Single thread.      */
+ * Changes go through the journal. The heap grows between turns alone (alarms_tend), for the same
+ * reason as map.h. An alarm may be set earlier than its owner is really due: whoever is woken
+ * looks, and sets it anew; so a heartbeat, which only moves a deadline back, costs nothing here.
+ * Single thread.      */
 #pragma once
 
 #include <base/err.h>

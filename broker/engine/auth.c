@@ -1,6 +1,6 @@
-/* auth.c: a direct-mapped cache from the credential's hash to its key row, under one lock, and a bitmap
- * of the keys revoked since the start, which always has the last word: an entry filled from an older
- * snapshot can be stale, but never lets a revoked key in.                                             */
+/* auth.c: a direct-mapped cache from the credential's hash to its key row, under one lock, and a
+ * bitmap of the keys revoked since the start, which always has the last word: an entry filled from
+ * an older snapshot can be stale, but never lets a revoked key in. */
 #include "engine/auth.h"
 
 #include "apikey.h"

@@ -1,7 +1,7 @@
 /* auth.h: who asks, and may they? Any thread.
  *
- * A credential is hashed with the instance's key, looked up once in the key table and kept in a small
- * cache; auth_revoke() overrules the cache after the commit of a revoke, before its reply.           */
+ * A credential is hashed with the instance's key, looked up once in the key table and kept in a
+ * small cache; auth_revoke() overrules the cache after the commit of a revoke, before its reply. */
 #pragma once
 
 #include "errors.h"
@@ -25,12 +25,12 @@ struct auth *auth_free(struct auth *a);
 DEFINE_FREEP(auth)
 
 /* E_OK and *ret_who, or the error to answer with; environment, key, role and origin are checked. A
- * fault of the store is E_STORE_FAULT. Ping needs no key: role ROLE_NONE.                            */
+ * fault of the store is E_STORE_FAULT. Ping needs no key: role ROLE_NONE. */
 enum error_code auth_check(struct auth *a, struct txn *txn, const Rota__Request *request,
                            const struct op_row *op, struct principal *ret_who);
 
-/* The account that a request is about: `named`, or the key's own when that is empty. E_ACCOUNT_UNKNOWN
- * when there is none, E_NOT_ALLOWED when the key may not speak for it.                               */
+/* The account that a request is about: `named`, or the key's own when that is empty.
+ * E_ACCOUNT_UNKNOWN when there is none, E_NOT_ALLOWED when the key may not speak for it. */
 enum error_code auth_account(struct txn *txn, const struct principal *who, const char *named,
                              uint64_t *ret_account);
 

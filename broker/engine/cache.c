@@ -1,23 +1,23 @@
 /* cache.c: making the cache, loading it from the store, and comparing two of them.
  *
- * Loading reads tally, pool, class, lease and the tail of job: their size follows the accounts and the
- * workers, never the backlog. Rings come from the tallies' turns, put in order by one sort.          */
+ * Loading reads tally, pool, class, lease and the tail of job: their size follows the accounts and
+ * the workers, never the backlog. Rings come from the tallies' turns, put in order by one sort. */
 #include "engine/cache.h"
 
 #include "sched/tier.h"
 #include "store/keys.h"
 
-#include <base/auto.h>
 #include <assert.h>
+#include <base/auto.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static const struct field hot_fields[] = {
-    FIELD(hot_row, event_seq, U64),   FIELD(hot_row, ring_turn, U64),
+    FIELD(hot_row, event_seq, U64),      FIELD(hot_row, ring_turn, U64),
     FIELD(hot_row, account_number, U64), FIELD(hot_row, broker_ms, U64),
-    FIELD(hot_row, key_serial, U32),  FIELD(hot_row, epoch, U32),
-    FIELD(hot_row, pool_number, U16), FIELD(hot_row, last_job, ID),
+    FIELD(hot_row, key_serial, U32),     FIELD(hot_row, epoch, U32),
+    FIELD(hot_row, pool_number, U16),    FIELD(hot_row, last_job, ID),
 };
 const struct row_type hot_row_type = {TABLE_META, 1, hot_fields, ARRAY_LEN(hot_fields),
                                       sizeof(struct hot_row)};

@@ -1,8 +1,8 @@
 /* cache.h: what the queue thread keeps in RAM, rebuilt from the store at start.
  *
- * Nothing here grows with the backlog: one small struct per active account and pool, per live lease, per
- * connected worker. Accounts, tallies, pools and leases mirror the store; workers and polls are
- * sessions. Every change within a turn goes through the journal. Queue thread only.                 */
+ * Nothing here grows with the backlog: one small struct per active account and pool, per live
+ * lease, per connected worker. Accounts, tallies, pools and leases mirror the store; workers and
+ * polls are sessions. Every change within a turn goes through the journal. Queue thread only. */
 #pragma once
 
 #include "engine/alarm.h"
@@ -35,12 +35,14 @@ struct pool {
     bool is_dirty;
 };
 
-struct class {
+struct class
+{
     char name[CLASS_NAME_MAX + 1];
     struct pool *pool;
 };
 
-/* What an account has in one pool. `now` changes as the turn goes; `stored` is what the database has. */
+/* What an account has in one pool. `now` changes as the turn goes; `stored` is what the database
+ * has. */
 struct tally {
     struct tally *next; /* of the same account */
     struct account *account;
@@ -78,8 +80,8 @@ struct lease {
     struct lease *worker_next, *worker_prev;
     uint8_t tier, attempt;
     uint64_t granted_ms, granted_bt_ms, timeout_ms, cancel_ms;
-    uint64_t silent_bt_ms;  /* lost when no word has come by then */
-    uint64_t told_bt_ms;    /* when its worker last heard of the cancel */
+    uint64_t silent_bt_ms; /* lost when no word has come by then */
+    uint64_t told_bt_ms;   /* when its worker last heard of the cancel */
     struct alarm alarm;
     uint64_t version;
     uint32_t percent;
@@ -118,7 +120,8 @@ struct worker {
     uint64_t told_heat_until_ms;
 };
 
-/* A job that is in `job` but not yet in `job_of`. account 0: only its id is known (after a restart). */
+/* A job that is in `job` but not yet in `job_of`. account 0: only its id is known (after a
+ * restart). */
 struct unfolded {
     struct job_id id;
     uint64_t account;
@@ -148,7 +151,7 @@ struct cache {
     struct account *dirty;
     struct alarms alarms;
     struct board_totals totals; /* as of the last commit */
-    struct unfolded *unfolded; /* ring buffer of UNFOLDED_MAX */
+    struct unfolded *unfolded;  /* ring buffer of UNFOLDED_MAX */
     uint64_t unfolded_first, unfolded_end;
     struct unfolded *batch; /* FOLD_BATCH_MAX: the oldest of them, sorted, being folded */
     size_t batch_n, batch_at;
@@ -158,15 +161,15 @@ struct cache {
 MUST_USE int cache_init(struct cache *c);
 void cache_deinit(struct cache *c);
 
-/* Fills an empty cache. Leases get a full window from `broker_ms` on. What a changed tier table moved is
- * marked for writing: flush, commit, cache_committed(). -EBADMSG: a row is damaged.                   */
+/* Fills an empty cache. Leases get a full window from `broker_ms` on. What a changed tier table
+ * moved is marked for writing: flush, commit, cache_committed(). -EBADMSG: a row is damaged. */
 MUST_USE int cache_load(struct cache *c, struct txn *txn, uint64_t broker_ms, uint64_t lease_ms);
 
 /* Between turns, the journal empty: room for what one turn can add; forgets idle accounts. */
 MUST_USE int cache_tend(struct cache *c);
 
-/* 0 when both hold the same accounts, tallies, rings, pools and leases; else 1, the first difference on
- * stderr.                                                                                           */
+/* 0 when both hold the same accounts, tallies, rings, pools and leases; else 1, the first
+ * difference on stderr. */
 int cache_compare(const struct cache *a, const struct cache *b);
 
 struct pool *cache_pool(const struct cache *c, const char *name);
@@ -179,8 +182,8 @@ struct account *cache_account_known(const struct cache *c, uint64_t number);
 /* Its tally in the pool, made when absent; NULL without memory. */
 struct tally *account_tally(struct cache *c, struct account *a, struct pool *p);
 uint32_t account_running_max(const struct account *a);
-/* Call after its counts, cap or tier changed: marks it for writing and puts it into the rings where it
- * belongs, out of those where it does not.                                                          */
+/* Call after its counts, cap or tier changed: marks it for writing and puts it into the rings where
+ * it belongs, out of those where it does not. */
 void account_settle(struct cache *c, struct account *a);
 /* Another tier: leaves the rings of the old one; settle puts it into the new one's. */
 void account_move(struct cache *c, struct account *a, uint8_t tier);

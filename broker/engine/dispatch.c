@@ -1,8 +1,9 @@
 /* dispatch.c: lease calls, and handing out jobs.
  *
- * Every lease call is parked first; then, pool by pool, the longest parked is served as long as somebody
- * may run, so that a call that has just come never overtakes one that waits. Choosing, moving the job,
- * the account's turn, its running count, the rotation and the event are one transaction.               */
+ * Every lease call is parked first; then, pool by pool, the longest parked is served as long as
+ * somebody may run, so that a call that has just come never overtakes one that waits. Choosing,
+ * moving the job, the account's turn, its running count, the rotation and the event are one
+ * transaction.               */
 #include "engine/turn.h"
 
 #include "store/keys.h"
@@ -24,8 +25,8 @@ int lease_check(struct turn *t, const Rota__Lease *q, struct pool **ret_pool)
     for (size_t i = 0; i < q->n_class_ && !t->in->peer.is_loopback; i++)
         if (strcmp(q->class_[i], "task") != 0)
             return turn_refuse(t, E_WORKER_HOST,
-                          "worker \"%s\" on another host (%s) offers class \"%s\"", q->worker,
-                          t->in->peer.address, q->class_[i]);
+                               "worker \"%s\" on another host (%s) offers class \"%s\"", q->worker,
+                               t->in->peer.address, q->class_[i]);
     return pool_for_worker(t, q->pool, q->class_, q->n_class_, ret_pool);
 }
 

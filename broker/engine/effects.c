@@ -1,4 +1,5 @@
-/* effects.c: what a turn wants to say, collected in an arena until the commit; and the event log. */
+/* effects.c: what a turn wants to say, collected in an arena until the commit; and the event log.
+ */
 #include "engine/turn.h"
 
 #include "store/keys.h"
@@ -87,7 +88,8 @@ Rota__Error *error_new(struct turn *t, enum error_code code, const char *text)
     return error;
 }
 
-/* Without memory for its answer a client waits for its timeout: it asks again, and repeats are safe. */
+/* Without memory for its answer a client waits for its timeout: it asks again, and repeats are
+ * safe. */
 void effect_reply(struct turn *t, const struct reply_to *to, Rota__Reply *reply)
 {
     struct effect_reply *e = arena_alloc(t->fx->arena, sizeof *e);

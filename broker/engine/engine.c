@@ -50,11 +50,8 @@ static int init_rows(struct txn *txn, const char *environment, const uint8_t *ha
                      uint64_t wall_ms, const char *credential)
 {
     struct meta_row name = {span_str(environment)};
-    struct hot_row hot = {.account_number = 1,
-                          .key_serial = 1,
-                          .pool_number = 2,
-                          .epoch = 1,
-                          .broker_ms = wall_ms};
+    struct hot_row hot = {
+        .account_number = 1, .key_serial = 1, .pool_number = 2, .epoch = 1, .broker_ms = wall_ms};
     int r = row_put(txn, &meta_row_type, span_str("environment"), &name);
     if (r == 0)
         r = row_put(txn, &hot_row_type, hot_key(), &hot);

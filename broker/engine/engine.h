@@ -1,9 +1,9 @@
-/* engine.h: the turn. Takes the requests that arrived during the last commit, applies them and whatever
- * fell due inside one write transaction, commits, and hands back what the world should hear: persist,
- * then speak.
+/* engine.h: the turn. Takes the requests that arrived during the last commit, applies them and
+ * whatever fell due inside one write transaction, commits, and hands back what the world should
+ * hear: persist, then speak.
  *
- * Deterministic: time and randomness are arguments, so a day of broker life can be replayed. Knows no
- * socket and no file but the store. Queue thread only.                                              */
+ * Deterministic: time and randomness are arguments, so a day of broker life can be replayed. Knows
+ * no socket and no file but the store. Queue thread only. */
 #pragma once
 
 #include "engine/auth.h"
@@ -44,8 +44,9 @@ MUST_USE int engine_open(const struct engine_config *config, struct now now,
 struct engine *engine_free(struct engine *e);
 DEFINE_FREEP(engine)
 
-/* Makes an empty store an environment: its name, account "local" (enterprise), classes bundle and task,
- * the first operator key (credential: APIKEY_TEXT_LEN + 1 bytes, the caller wipes it). One transaction. */
+/* Makes an empty store an environment: its name, account "local" (enterprise), classes bundle and
+ * task, the first operator key (credential: APIKEY_TEXT_LEN + 1 bytes, the caller wipes it). One
+ * transaction. */
 MUST_USE int engine_init(struct store *s, const char *environment, const uint8_t hash_key[32],
                          uint64_t wall_ms, char *ret_credential);
 
@@ -83,14 +84,15 @@ MUST_USE int effects_init(struct effects *fx);
 void effects_reset(struct effects *fx);
 void effects_deinit(struct effects *fx);
 
-/* One turn over `requests` (a list as inbox_take() gives it; stays the caller's). A request whose objects
- * must first be looked at on disk comes back with wants_vetting set, unanswered and without effect.
- * <0: the store failed in a way that only a restart heals (exit 74); nothing may be spoken.           */
+/* One turn over `requests` (a list as inbox_take() gives it; stays the caller's). A request whose
+ * objects must first be looked at on disk comes back with wants_vetting set, unanswered and without
+ * effect. <0: the store failed in a way that only a restart heals (exit 74); nothing may be spoken.
+ */
 MUST_USE int engine_turn(struct engine *e, struct now now, struct inbound *requests,
                          struct effects *fx);
 
-/* How long the loop may sleep before something falls due; at most `most_ms`. 1 or less: run a turn now, even
- * an empty one (0: the last turn stopped at its limit of jobs).                                       */
+/* How long the loop may sleep before something falls due; at most `most_ms`. 1 or less: run a turn
+ * now, even an empty one (0: the last turn stopped at its limit of jobs). */
 uint32_t engine_idle_ms(const struct engine *e, struct now now, uint32_t most_ms);
 
 /* Answers every parked poll with nothing, for a clean shutdown. */

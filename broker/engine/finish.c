@@ -1,7 +1,7 @@
 /* finish.c: what workers and people say about a job: finish, release, cancel.
  *
- * The fencing token decides: whoever does not hold the lease (any more) is refused LEASE_LOST, and the same
- * finish said twice gets the same answer, because `done` keeps the token.                             */
+ * The fencing token decides: whoever does not hold the lease (any more) is refused LEASE_LOST, and
+ * the same finish said twice gets the same answer, because `done` keeps the token. */
 #include "engine/turn.h"
 
 #include "store/keys.h"
@@ -33,7 +33,7 @@ int lease_by_ref(struct turn *t, const Rota__LeaseRef *ref, struct lease **ret_l
         return 0;
     }
     return turn_refuse(t, E_LEASE_LOST, "lease %llu of %s is no longer yours",
-                  (unsigned long long)ref->token, ref->job);
+                       (unsigned long long)ref->token, ref->job);
 }
 
 static Rota__State state_of(Rota__Outcome outcome)

@@ -1,11 +1,11 @@
 /* fold.c: the listing index, kept up a little at a time.
  *
- * A publish appends to `job` and touches nothing for listings. The turn folds the tail of `job` into
- * `job_of`: a large batch of it is sorted by account once, then written in slices, one a turn, so that
- * what lies side by side in the index is written side by side. Measured, a batch of 32,768 costs a half
- * to a third of sorting each slice alone (docs/adr, layout). meta "fold" says how far whole batches have
- * come; a batch that a crash cut short is folded again, which changes nothing. Until its fold a job is
- * listed from the tail itself, at most UNFOLDED_MAX jobs.                                              */
+ * A publish appends to `job` and touches nothing for listings. The turn folds the tail of `job`
+ * into `job_of`: a large batch of it is sorted by account once, then written in slices, one a turn,
+ * so that what lies side by side in the index is written side by side. Measured, a batch of 32,768
+ * costs a half to a third of sorting each slice alone (docs/adr, layout). meta "fold" says how far
+ * whole batches have come; a batch that a crash cut short is folded again, which changes nothing.
+ * Until its fold a job is listed from the tail itself, at most UNFOLDED_MAX jobs. */
 #include "engine/turn.h"
 
 #include "store/keys.h"
@@ -34,7 +34,8 @@ static int by_account(const void *x, const void *y)
     return job_id_cmp(a->id, b->id);
 }
 
-/* After a restart only the ids of the tail are known: reading every row would cost the first lease. */
+/* After a restart only the ids of the tail are known: reading every row would cost the first lease.
+ */
 static int unfolded_know(struct turn *t, struct unfolded *u)
 {
     struct job_row row;
@@ -71,8 +72,8 @@ static int fold_one(struct turn *t, const struct unfolded *u)
 {
     struct key_buf k;
     struct mark_row mark = {{"", 0}};
-    int r = turn_store(
-        row_put(t->txn, &job_of_row_type, key_of_account(&k, u->account, u->id), &mark));
+    int r =
+        turn_store(row_put(t->txn, &job_of_row_type, key_of_account(&k, u->account, u->id), &mark));
     if (r == 0 && u->app)
         r = turn_store(
             row_put(t->txn, &job_of_row_type, key_of_app(&k, u->account, u->app, u->id), &mark));

@@ -1,5 +1,5 @@
-/* heat.c: heat-up: how many slots of a pool are to be kept warm, and until when. Durable in the pool's row;
- * workers hear of it in their heartbeat's answer at once.                                            */
+/* heat.c: heat-up: how many slots of a pool are to be kept warm, and until when. Durable in the
+ * pool's row; workers hear of it in their heartbeat's answer at once. */
 #include "engine/turn.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ int turn_heat(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
         return turn_refuse(t, E_POOL_UNKNOWN, "no pool \"%s\"", name);
     if (q->slots > HEAT_SLOTS_MAX || q->for_ms > heat_ms_max)
         return turn_refuse(t, E_FIELD_INVALID, "heat: at most %d slots for at most 7 days",
-                      HEAT_SLOTS_MAX);
+                           HEAT_SLOTS_MAX);
     if (q->slots && !q->for_ms)
         return turn_refuse(t, E_FIELD_MISSING, "heat.for_ms: how long?");
     Rota__HeatResult *result = arena_alloc(t->fx->arena, sizeof *result);

@@ -5,8 +5,8 @@
  *                |         +-> DEAD        the last attempt was lost or met a fault
  *   cancel: READY -> CANCELLED;  LEASED -> CANCELLED once its worker let go, or its lease ran out
  *
- * A job leaves a state and enters the next in one transaction, through job_end() or job_to_ready() and
- * nothing else, so that it is always in exactly one of ready, lease and done.                         */
+ * A job leaves a state and enters the next in one transaction, through job_end() or job_to_ready()
+ * and nothing else, so that it is always in exactly one of ready, lease and done. */
 #include "engine/turn.h"
 
 #include "store/keys.h"
@@ -89,8 +89,8 @@ static int job_end(struct turn *t, struct job_id job, const struct account *a, s
     struct mark_row mark = {{"", 0}};
     int r = turn_store(row_put(t->txn, &done_row_type, key_id(&k, job), &done));
     if (r == 0)
-        r = turn_store(row_put(t->txn, &job_of_row_type,
-                               key_of_finished(&k, t->now.wall_ms, job), &mark));
+        r = turn_store(
+            row_put(t->txn, &job_of_row_type, key_of_finished(&k, t->now.wall_ms, job), &mark));
     if (r == 0)
         r = state_drop(t, job);
     if (r == 0)

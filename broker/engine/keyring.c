@@ -104,7 +104,8 @@ static int serial_of_prefix(struct turn *t, const char *prefix, uint32_t *ret_se
     if (r < 0)
         return err_pass(r);
     if (found > 1)
-        return turn_refuse(t, E_FIELD_INVALID, "%u keys begin with %s: name the serial", found, prefix);
+        return turn_refuse(t, E_FIELD_INVALID, "%u keys begin with %s: name the serial", found,
+                           prefix);
     return found ? 0 : turn_refuse(t, E_KEY_UNKNOWN, "no living key begins with \"%.12s\"", prefix);
 }
 

@@ -1,7 +1,7 @@
 /* map.h: an intrusive hash map whose changes go through the journal.
  *
  * Nodes live in the caller's structs; the map owns only its buckets. It grows between turns alone
- * (map_tend), because a journal must never point into buckets that have moved. Single thread.       */
+ * (map_tend), because a journal must never point into buckets that have moved. Single thread. */
 #pragma once
 
 #include <base/err.h>
@@ -22,8 +22,8 @@ struct map {
 MUST_USE int map_init(struct map *m);
 void map_deinit(struct map *m);
 
-/* The journal is empty here: grows the buckets to fit what is in the map. Without memory the map just
- * gets slower.                                                                                      */
+/* The journal is empty here: grows the buckets to fit what is in the map. Without memory the map
+ * just gets slower. */
 void map_tend(struct map *m);
 
 void map_add(struct map *m, struct map_node *n, uint64_t hash, struct undo *u);
@@ -55,4 +55,5 @@ static inline uint64_t hash_bytes(const void *p, size_t n)
     return hash_u64(h);
 }
 
-#define CONTAINER(p, type, member) ((struct type *)(void *)((char *)(p)-offsetof(struct type, member)))
+#define CONTAINER(p, type, member)                                                                 \
+    ((struct type *)(void *)((char *)(p)-offsetof(struct type, member)))

@@ -1,8 +1,9 @@
 /* pools.c: classes and the pools they belong to.
  *
- * A class belongs to exactly one pool for ever, by default to the pool of its own name. A worker brings
- * classes into being by offering them, an operator by publishing to them. A worker serves every class of
- * its pool, because sharing one rotation with workers that refuse some jobs can starve a tier.        */
+ * A class belongs to exactly one pool for ever, by default to the pool of its own name. A worker
+ * brings classes into being by offering them, an operator by publishing to them. A worker serves
+ * every class of its pool, because sharing one rotation with workers that refuse some jobs can
+ * starve a tier.        */
 #include "engine/turn.h"
 
 #include "store/keys.h"
@@ -43,7 +44,7 @@ int class_check(struct turn *t, const char *name)
         return turn_refuse(t, E_CLASS_UNKNOWN, "no worker has ever offered class \"%s\"", name);
     if (t->cache->classes_n == CLASSES_ALL_MAX || t->cache->pools_n == POOLS_MAX)
         return turn_refuse(t, E_POOL_LIMIT, "there are already %zu classes in %zu pools",
-                      t->cache->classes_n, t->cache->pools_n);
+                           t->cache->classes_n, t->cache->pools_n);
     return 0;
 }
 
@@ -69,8 +70,8 @@ static int classes_check(struct turn *t, const char *pool, char **classes, size_
     for (size_t i = 0; i < n; i++) {
         const struct class *class = cache_class(t->cache, classes[i]);
         if (class && strcmp(class->pool->name, pool) != 0)
-            return turn_refuse(t, E_CLASS_ELSEWHERE, "class \"%s\" belongs to pool \"%s\"", classes[i],
-                          class->pool->name);
+            return turn_refuse(t, E_CLASS_ELSEWHERE, "class \"%s\" belongs to pool \"%s\"",
+                               classes[i], class->pool->name);
     }
     for (size_t i = 0; i < t->cache->classes_n; i++) {
         const struct class *class = &t->cache->classes[i];
@@ -78,9 +79,10 @@ static int classes_check(struct turn *t, const char *pool, char **classes, size_
         for (size_t j = 0; j < n && !offered; j++)
             offered = strcmp(classes[j], class->name) == 0;
         if (!offered)
-            return turn_refuse(t, E_CLASS_MISSING,
-                          "pool \"%s\" also has class \"%s\", which this worker does not serve",
-                          pool, class->name);
+            return turn_refuse(
+                t, E_CLASS_MISSING,
+                "pool \"%s\" also has class \"%s\", which this worker does not serve", pool,
+                class->name);
     }
     return 0;
 }

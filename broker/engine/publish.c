@@ -1,8 +1,9 @@
 /* publish.c: a job comes in.
  *
- * Order: account, class, app, platform, timeout, source, then the idempotency key; only then the first
- * put. What is written at once is what must be: the job (appended), its place in `ready`, its event, its
- * idempotency key; the account's counts and ring once at the end of the turn; listings later (fold.c). */
+ * Order: account, class, app, platform, timeout, source, then the idempotency key; only then the
+ * first put. What is written at once is what must be: the job (appended), its place in `ready`, its
+ * event, its idempotency key; the account's counts and ring once at the end of the turn; listings
+ * later (fold.c). */
 #include "engine/turn.h"
 
 #include "sched/tier.h"
@@ -76,8 +77,8 @@ static int check_timeout(struct turn *t, struct offer *o)
     if (tier_timeout(tier, o->q->timeout_ms, &o->timeout_ms))
         return 0;
     return turn_refuse(t, E_TIMEOUT_INVALID, "timeout of %llu ms is longer than tier %s's %llu ms",
-                  (unsigned long long)o->q->timeout_ms, tier_row(tier)->name,
-                  (unsigned long long)tier_row(tier)->timeout_ms);
+                       (unsigned long long)o->q->timeout_ms, tier_row(tier)->name,
+                       (unsigned long long)tier_row(tier)->timeout_ms);
 }
 
 /* All that can be refused without having written anything. Class and app are made last. */
@@ -88,7 +89,7 @@ static int offer_check(struct turn *t, const Rota__Publish *q, struct offer *o)
         return turn_refuse(t, E_FIELD_MISSING, "publish.app is empty");
     if (q->priority > PRIORITY_LAST)
         return turn_refuse(t, E_FIELD_INVALID, "publish.priority: %u, at most %d", q->priority,
-                      PRIORITY_LAST);
+                           PRIORITY_LAST);
     if (!spec_looks_like_json(&q->spec))
         return turn_refuse(t, E_SPEC_INVALID, "the spec is not a JSON object");
     int r = check_account(t, o);
@@ -132,8 +133,8 @@ static int offer_replay(struct turn *t, struct offer *o, Rota__PublishResult *re
         return r;
     if (memcmp(row.request_hash, o->request_hash, sizeof row.request_hash) != 0)
         return turn_refuse(t, E_IDEMPOTENCY_MISMATCH,
-                      "idempotency key \"%s\" was used with another request",
-                      o->q->idempotency_key);
+                           "idempotency key \"%s\" was used with another request",
+                           o->q->idempotency_key);
     result->job = turn_job(t, row.job);
     result->replayed = true;
     return 0;
@@ -198,9 +199,9 @@ static int write_idem(struct turn *t, const struct offer *o, struct job_id id)
 
 static int write_source(struct turn *t, const struct offer *o)
 {
-    return o->has_source ? object_hold(t, ROTA__OBJECT_KIND__SOURCE, o->account->number, o->sha256,
-                                       0)
-                         : 0;
+    return o->has_source
+               ? object_hold(t, ROTA__OBJECT_KIND__SOURCE, o->account->number, o->sha256, 0)
+               : 0;
 }
 
 static struct job_id id_next(struct turn *t)
@@ -256,7 +257,7 @@ static int publish_one(struct turn *t, const Rota__Publish *q, Rota__PublishResu
         r = app_find(t, o.account, q->app, t->who.role == ROTA__ROLE__OPERATOR, &o.app);
     if (r == 0 && o.platform && !(o.app.platforms & 1 << o.platform))
         r = turn_refuse(t, E_PLATFORM_NOT_ENABLED, "app \"%s\" is not built for %s", q->app,
-                   platform_name((uint8_t)o.platform));
+                        platform_name((uint8_t)o.platform));
     if (r == 0)
         r = class_for_publish(t, o.class, &o.pool);
     return r == 0 ? offer_accept(t, &o, result) : r;

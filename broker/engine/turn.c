@@ -1,10 +1,11 @@
 /* turn.c: one turn from the inbox to the effects.
  *
- *   requests -> begin -> apply each -> due timers -> hand out jobs -> fold a slice -> commit -> effects
+ *   requests -> begin -> apply each -> due timers -> hand out jobs -> fold a slice -> commit ->
+ * effects
  *
- * When the store or the memory is full, the whole turn is unwound and its requests are applied again one
- * by one, each in a transaction of its own, so that only those that do not fit are refused: publishes,
- * in practice, since store_has_room() keeps a reserve for finish and cancel.                          */
+ * When the store or the memory is full, the whole turn is unwound and its requests are applied
+ * again one by one, each in a transaction of its own, so that only those that do not fit are
+ * refused: publishes, in practice, since store_has_room() keeps a reserve for finish and cancel. */
 #include "engine/turn.h"
 
 #include <assert.h>
@@ -80,8 +81,7 @@ static int request_apply(struct turn *t, struct inbound *in)
     }
     t->in = in;
     t->text = NULL;
-    Rota__Request *request =
-        rota__request__unpack(arena_allocator(t->fx->arena), in->n, in->bytes);
+    Rota__Request *request = rota__request__unpack(arena_allocator(t->fx->arena), in->n, in->bytes);
     int r = request ? request_run(t, request) : err_raise(-ENOMEM);
     if (r == TURN_VET) {
         in->wants_vetting = true;
@@ -144,7 +144,8 @@ static int turn_apply(struct turn *t, struct inbound *first, size_t n)
     return r;
 }
 
-/* One transaction over `n` requests from `first` on. After an abort RAM and effects are as before. */
+/* One transaction over `n` requests from `first` on. After an abort RAM and effects are as before.
+ */
 static int turn_once(struct engine *e, struct now now, struct inbound *first, size_t n,
                      struct effects *fx)
 {

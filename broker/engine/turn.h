@@ -9,12 +9,12 @@
 struct engine {
     struct engine_config config;
     struct cache cache;
-    uint64_t broker_offset_ms; /* broker time = boot time + this */
+    uint64_t broker_offset_ms;    /* broker time = boot time + this */
     uint64_t fold_ms, publish_ms; /* broker time of the last slice and of the last publish */
     uint64_t turns;
-    bool has_more;             /* the turn stopped handing out jobs at its limit */
-    struct touched *touched;   /* workers that changed in this turn, in the arena of its effects */
-    uint32_t revoked[16];      /* keys revoked in this turn */
+    bool has_more;           /* the turn stopped handing out jobs at its limit */
+    struct touched *touched; /* workers that changed in this turn, in the arena of its effects */
+    uint32_t revoked[16];    /* keys revoked in this turn */
     unsigned revoked_n;
 };
 
@@ -33,7 +33,7 @@ struct turn {
     struct txn *txn;
     struct effects *fx;
     struct now now;
-    uint64_t bt_ms; /* broker time */
+    uint64_t bt_ms;       /* broker time */
     unsigned granted;     /* jobs handed out in this turn */
     struct cursor *ready; /* opened by the first dispatch, closed before the commit */
     /* the request at hand */
@@ -43,29 +43,32 @@ struct turn {
     const char *text; /* what to say with the error, in the arena; NULL: the catalogue's words */
 };
 
-/* A handler's result: 0 (its reply is filled), below 0 a fault of the store, an enum error_code, or one
- * of these.                                                                                         */
+/* A handler's result: 0 (its reply is filled), below 0 a fault of the store, an enum error_code, or
+ * one of these. */
 enum turn_result {
     TURN_PARKED = ERROR_CODE_COUNT, /* answered later */
     TURN_VET,                       /* its objects must be looked at first */
     TURN_FULL,                      /* the store has no room: this turn must be undone */
 };
 
-/* Outcomes of the store as results of a handler: STORE_FULL -> TURN_FULL, others are faults here. */
+/* Outcomes of the store as results of a handler: STORE_FULL -> TURN_FULL, others are faults here.
+ */
 MUST_USE int turn_store(int store_result);
 
 /* Refuses with the catalogue's error and these words. */
 __attribute__((format(printf, 3, 4))) int turn_refuse(struct turn *t, enum error_code code,
-                                                 const char *format, ...);
+                                                      const char *format, ...);
 /* Arena text; NULL only without memory. */
 char *turn_str(struct turn *t, struct span s);
 char *turn_job(struct turn *t, struct job_id id);
 
 /* Effects. */
 void effect_reply(struct turn *t, const struct reply_to *to, Rota__Reply *reply);
-void effect_error(struct turn *t, const struct reply_to *to, enum error_code code, const char *text);
+void effect_error(struct turn *t, const struct reply_to *to, enum error_code code,
+                  const char *text);
 void effect_job(struct turn *t, struct job_id job, uint64_t account, bool has_ended);
-void effect_object_gone(struct turn *t, uint8_t kind, const uint8_t sha256[32], const char *account);
+void effect_object_gone(struct turn *t, uint8_t kind, const uint8_t sha256[32],
+                        const char *account);
 Rota__Reply *reply_new(struct turn *t, uint32_t result_case);
 Rota__Error *error_new(struct turn *t, enum error_code code, const char *text); /* E_OK: NULL */
 
@@ -102,14 +105,16 @@ MUST_USE int pool_for_worker(struct turn *t, const char *pool, char **classes, s
 MUST_USE int worker_seen(struct turn *t, struct pool *p, const char *name, char **classes, size_t n,
                          struct worker **ret_worker);
 void worker_touch(struct turn *t, const struct worker *w); /* the board must show it anew */
-void worker_beat(struct turn *t, struct worker *w);      /* answers its parked heartbeat now */
-void worker_alarm(struct turn *t, struct worker *w);     /* its heartbeat's time is up, or it is silent */
+void worker_beat(struct turn *t, struct worker *w);        /* answers its parked heartbeat now */
+void worker_alarm(struct turn *t,
+                  struct worker *w); /* its heartbeat's time is up, or it is silent */
 void workers_forget_pipe(struct turn *t, uint32_t pipe); /* parked calls of a pipe that is gone */
 void workers_drop_key(struct turn *t, uint32_t key_serial); /* revoked: answers its parked calls */
 
 /* dispatch.c */
 MUST_USE int lease_check(struct turn *t, const Rota__Lease *q, struct pool **ret_pool);
-MUST_USE int lease_park(struct turn *t, const Rota__Lease *q, struct pool *p, struct poll **ret_poll);
+MUST_USE int lease_park(struct turn *t, const Rota__Lease *q, struct pool *p,
+                        struct poll **ret_poll);
 MUST_USE int dispatch_all(struct turn *t); /* hands out jobs; answers polls that do not wait */
 void poll_answer(struct turn *t, struct poll *p, Rota__LeaseResult *result);
 Rota__FinishAndLeaseResult *finish_and_lease_result(struct turn *t, Rota__State state,
@@ -135,7 +140,8 @@ MUST_USE int job_cancel_ready(struct turn *t, struct job_id job, const struct jo
 MUST_USE int lease_lost(struct turn *t, struct lease *l);
 MUST_USE int lease_alarm(struct turn *t, struct lease *l);
 MUST_USE int lease_save(struct turn *t, struct lease *l, struct span cancel_reason);
-/* finish.c. E_… when the lease is not the caller's; *ret_lease, or *ret_state when the job has ended under it. */
+/* finish.c. E_… when the lease is not the caller's; *ret_lease, or *ret_state when the job has
+ * ended under it. */
 MUST_USE int lease_by_ref(struct turn *t, const Rota__LeaseRef *ref, struct lease **ret_lease,
                           Rota__State *ret_state);
 MUST_USE int job_parse(struct turn *t, const char *text, struct job_id *ret_id);

@@ -1,7 +1,7 @@
 /* workers.c: connected workers: heartbeats, commands to them, and their silence.
  *
  * A worker is a session: nothing of it is stored but its leases. One heartbeat speaks for all its
- * leases; it parks until there is something to say (cancel, lost lease, heat) or its time is up.       */
+ * leases; it parks until there is something to say (cancel, lost lease, heat) or its time is up. */
 #include "engine/turn.h"
 
 #include <errno.h>
@@ -221,7 +221,8 @@ void worker_alarm(struct turn *t, struct worker *w)
         alarm_renew(t, w);
         return;
     }
-    if (w->leases || w->poll) { /* its leases run out by themselves; a parked poll is a living worker */
+    if (w->leases ||
+        w->poll) { /* its leases run out by themselves; a parked poll is a living worker */
         alarm_set(&t->cache->alarms, &w->alarm, t->bt_ms + t->engine->config.lease_ms, t->undo);
         return;
     }

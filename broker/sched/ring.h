@@ -4,7 +4,7 @@
  * eligible it re-enters at the tail with the next turn number, else it leaves. An account enters at
  * the tail when it becomes eligible, so it is overtaken only by those that stood there before it.
  * Intrusive: the node lives in the caller's struct. Pure; changes go through the journal `u` (NULL:
- * none). Single thread.                                                                              */
+ * none). Single thread. */
 #pragma once
 
 #include <base/undo.h>

@@ -26,5 +26,5 @@ int tier_by_name(const char *name, uint8_t *ret_tier);
 uint32_t tier_running_max(uint8_t tier, uint32_t own);
 
 /* The timeout stamped on a job at publish: `asked_ms` when it is set and shorter. *ret is untouched
- * and false comes back when `asked_ms` is longer than the tier's.                                   */
+ * and false comes back when `asked_ms` is longer than the tier's. */
 bool tier_timeout(uint8_t tier, uint64_t asked_ms, uint64_t *ret_timeout_ms);

@@ -1,7 +1,7 @@
 /* arena.h: memory that lives for one turn or one request and goes as a whole.
  *
  * Bounded: `max` bytes, then NULL. Also speaks protobuf-c's allocator, so that a message unpacked
- * into it needs no free. Single thread.                                                            */
+ * into it needs no free. Single thread. */
 #pragma once
 
 #include "base/err.h"

@@ -1,6 +1,6 @@
 /* clock.h: the two clocks of the machine, in milliseconds. Any thread.
  *
- * Only edges read them; sched and engine get the time as an argument.                             */
+ * Only edges read them; sched and engine get the time as an argument. */
 #pragma once
 
 #include <stdint.h>

@@ -6,7 +6,7 @@
  *   >0   an outcome: a word of the callee's own enum, answered by the direct caller
  *
  * A fault is born at err_raise() and climbs through err_pass(); both note file and line in a small
- * ring of the calling thread, so that the edge can print the path that it took. Any thread.       */
+ * ring of the calling thread, so that the edge can print the path that it took. Any thread. */
 #pragma once
 
 #include <stddef.h>

@@ -7,11 +7,11 @@
 #include <sys/types.h>
 
 /* Reads a whole file of at most `max` bytes into memory with a NUL behind it; the caller frees.
- * -EFBIG when it is larger.                                                                        */
+ * -EFBIG when it is larger. */
 MUST_USE int file_read(const char *path, size_t max, char **ret_text, size_t *ret_n);
 
 /* The same for a file with a secret inside: -EPERM when group or others may read it, so the caller
- * can say `chmod 600`.                                                                             */
+ * can say `chmod 600`. */
 MUST_USE int file_read_secret(const char *path, size_t max, char **ret_text, size_t *ret_n);
 
 /* Writes a temporary file beside `path`, fsyncs it, renames it over `path`, fsyncs the folder. */

@@ -1,7 +1,8 @@
-/* id.c: layout: ms(6) | 0x7 counter-high(12 bits) | 0b10 counter-low(14 bits, then) random(6 bytes).
+/* id.c: layout: ms(6) | 0x7 counter-high(12 bits) | 0b10 counter-low(14 bits, then) random(6
+ * bytes).
  *
  * The 26-bit counter starts at 0 for each new millisecond and is what makes two ids of one
- * millisecond rise; should it run over, the id borrows the next millisecond.                      */
+ * millisecond rise; should it run over, the id borrows the next millisecond. */
 #include "base/id.h"
 
 #include "base/bytes.h"
@@ -48,8 +49,8 @@ uint64_t job_id_ms(struct job_id id)
 struct job_id job_id_next(struct job_id last, uint64_t wall_ms, const uint8_t random[6])
 {
     uint64_t ms = job_id_ms(last);
-    uint32_t counter = (uint32_t)(get_be16(last.b + 6) & 0xfff) << 14 |
-                       (uint32_t)(get_be16(last.b + 8) & 0x3fff);
+    uint32_t counter =
+        (uint32_t)(get_be16(last.b + 6) & 0xfff) << 14 | (uint32_t)(get_be16(last.b + 8) & 0x3fff);
     if (wall_ms > ms) {
         ms = wall_ms;
         counter = 0;

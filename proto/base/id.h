@@ -3,7 +3,7 @@
  * Sixteen bytes in the shape of a UUIDv7: 48 bits of Unix milliseconds, then a counter, then random
  * bits. Ids from one source rise strictly, also when the clock steps back, so that the job table is
  * appended in key order. Text form: "job_" and 26 characters of lower-case Crockford base32 (the
- * alphabet without i, l, o, u), the first of them 0-7. Pure: clock and randomness are arguments.   */
+ * alphabet without i, l, o, u), the first of them 0-7. Pure: clock and randomness are arguments. */
 #pragma once
 
 #include "base/err.h"

@@ -6,7 +6,7 @@
  * Levels: error = somebody must act; warn = handled and odd, says what we did; info = life cycle;
  * debug = free. Every id stands in docs/log-ids.md. Control characters are written as \xNN, so a
  * value can never forge a line. Secrets are never arguments. Any thread; edges speak, cores return.
- * ROTA_LOG_LEVEL sets the least level (default info).                                              */
+ * ROTA_LOG_LEVEL sets the least level (default info). */
 #pragma once
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };

@@ -1,10 +1,11 @@
 /* undo.h: a journal that takes RAM back to where a turn began.
  *
  * Before a turn changes memory it saves the old bytes here; undo_keep() drops the journal after a
- * commit, undo_unwind() puts everything back, newest first, after an abort. Objects born in the turn
- * are freed by the unwinding, objects that die in it are freed by the keeping, so that a pointer in
- * the journal never dangles. Single thread: the turn's. All functions accept a NULL journal, which
- * means "for good": bytes are not saved and deaths are immediate (loading at start, tests).          */
+ * commit, undo_unwind() puts everything back, newest first, after an abort. Objects born in the
+ * turn are freed by the unwinding, objects that die in it are freed by the keeping, so that a
+ * pointer in the journal never dangles. Single thread: the turn's. All functions accept a NULL
+ * journal, which means "for good": bytes are not saved and deaths are immediate (loading at start,
+ * tests).          */
 #pragma once
 
 #include "base/err.h"
@@ -16,8 +17,8 @@ struct undo;
 MUST_USE int undo_new(struct undo **ret_undo);
 struct undo *undo_free(struct undo *u);
 
-/* Saves `n` bytes at `p`. Aborts the process when memory for the journal cannot be had: the turn has
- * half changed the cache by then, and a restart loses nothing.                                     */
+/* Saves `n` bytes at `p`. Aborts the process when memory for the journal cannot be had: the turn
+ * has half changed the cache by then, and a restart loses nothing. */
 void undo_save(struct undo *u, void *p, size_t n);
 
 /* `object` was made in this turn: destroy(object) on unwinding. */

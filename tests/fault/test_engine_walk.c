@@ -1,10 +1,10 @@
 /* test_engine_walk.c: every call into LMDB may fail while jobs are published, leased and finished.
  *
- * One scenario runs again and again; in run N the Nth call fails with one code. A turn that faults ends
- * the broker, as exit 74 does: nothing of it is spoken, and the store is opened again. Then: each
- * acknowledged publish is stored, each acknowledged finish is done, no idempotency key has two jobs,
- * every job is in exactly one of ready, lease and done, and the broker goes on. The walk ends with the
- * first run that no failure reached.                                                                  */
+ * One scenario runs again and again; in run N the Nth call fails with one code. A turn that faults
+ * ends the broker, as exit 74 does: nothing of it is spoken, and the store is opened again. Then:
+ * each acknowledged publish is stored, each acknowledged finish is done, no idempotency key has two
+ * jobs, every job is in exactly one of ready, lease and done, and the broker goes on. The walk ends
+ * with the first run that no failure reached. */
 #include "fault/lmdb_fault.h"
 #include "unit/engine_kit.h"
 
@@ -129,9 +129,10 @@ static void walk_with(int code, const char *name)
         if (!hit)
             break;
     }
-    printf("%s: %llu of %llu calls failed in turn: %llu refusals, %llu restarts, 0 lost, 0 doubled\n",
-           name, (unsigned long long)(n - 1), (unsigned long long)(n - 1),
-           (unsigned long long)refused, (unsigned long long)died);
+    printf(
+        "%s: %llu of %llu calls failed in turn: %llu refusals, %llu restarts, 0 lost, 0 doubled\n",
+        name, (unsigned long long)(n - 1), (unsigned long long)(n - 1), (unsigned long long)refused,
+        (unsigned long long)died);
     assert_true(n > 50);
 }
 

@@ -1,14 +1,15 @@
 /* publisher.c: publishes without end and writes down what was acknowledged.
  *
- *   publisher URL KEY_FILE IN_FLIGHT ACCOUNTS     until it is killed or an answer is no acknowledgement
+ *   publisher URL KEY_FILE IN_FLIGHT ACCOUNTS     until it is killed or an answer is no
+ * acknowledgement
  *
- * One line per acknowledged job on stdout, "key job", written before the next publish of that thread, so
- * that whatever stands in the file was acknowledged. */
+ * One line per acknowledged job on stdout, "key job", written before the next publish of that
+ * thread, so that whatever stands in the file was acknowledged. */
 #include "client.h"
 
-#include <base/file.h>
 #include <base/auto.h>
 #include <base/exit.h>
+#include <base/file.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>

@@ -1,10 +1,11 @@
-/* engine_random.c: the engine under a random life, from a seed: publishes, leases, finishes, faults,
- * cancels, silence, cap and tier changes, restarts, and a store so small that whole turns are undone.
+/* engine_random.c: the engine under a random life, from a seed: publishes, leases, finishes,
+ * faults, cancels, silence, cap and tier changes, restarts, and a store so small that whole turns
+ * are undone.
  *
- * After every turn that failed the engine itself compares its cache with the store; after every hundred
- * steps so do we, and count: each accepted job in exactly one state, no account above its cap by a new
- * dispatch, every dispatch as the rotation says, nothing accepted lost. Prints what it counted.
- * argv: seeds, steps a seed. */
+ * After every turn that failed the engine itself compares its cache with the store; after every
+ * hundred steps so do we, and count: each accepted job in exactly one state, no account above its
+ * cap by a new dispatch, every dispatch as the rotation says, nothing accepted lost. Prints what it
+ * counted. argv: seeds, steps a seed. */
 #include "unit/engine_kit.h"
 
 enum { ACCOUNTS = 12, LEASES_MAX = 64, MAP_BYTES = 6 << 20 };
@@ -112,8 +113,7 @@ static void do_finish(struct life *l)
     if (!l->leases_n)
         return;
     struct kit_lease lease = take_lease(l);
-    const char *error =
-        kit_error(kit_finish(&l->k, &lease, (Rota__Outcome)(1 + pick(l, 3))));
+    const char *error = kit_error(kit_finish(&l->k, &lease, (Rota__Outcome)(1 + pick(l, 3))));
     l->finished += !error[0];
     assert_true(!error[0] || strcmp(error, "LEASE_LOST") == 0 || strcmp(error, "CANCELLED") == 0 ||
                 strcmp(error, "STORE_FULL") == 0);
@@ -169,7 +169,8 @@ static void do_restart(struct life *l)
 {
     engine_kit_close(&l->k);
     l->k.now.boot_ms = pick(l, 1000);
-    l->k.now.wall_ms = l->k.now.wall_ms + pick(l, 100000) - 50000; /* the clock may step either way */
+    l->k.now.wall_ms =
+        l->k.now.wall_ms + pick(l, 100000) - 50000; /* the clock may step either way */
     engine_kit_open(&l->k);
     l->restarts++;
 }
@@ -177,8 +178,8 @@ static void do_restart(struct life *l)
 static const struct {
     void (*run)(struct life *l);
     unsigned weight;
-} deeds[] = {{do_publish, 30}, {do_lease, 40}, {do_finish, 30}, {do_release, 6},
-             {do_cancel, 5},   {do_account, 4}, {do_time, 10},  {do_restart, 1}};
+} deeds[] = {{do_publish, 30}, {do_lease, 40},  {do_finish, 30}, {do_release, 6},
+             {do_cancel, 5},   {do_account, 4}, {do_time, 10},   {do_restart, 1}};
 
 static void step(struct life *l)
 {
@@ -224,11 +225,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "seed %u\r", seed);
         live(seed, steps, &total);
     }
-    printf("%u seeds of %u steps: %llu accepted, %llu refused (full), %llu dispatched, %llu finished, "
-           "%llu restarts, 0 lost\n",
-           seeds, steps, (unsigned long long)total.accepted, (unsigned long long)total.refused,
-           (unsigned long long)total.dispatched, (unsigned long long)total.finished,
-           (unsigned long long)total.restarts);
+    printf(
+        "%u seeds of %u steps: %llu accepted, %llu refused (full), %llu dispatched, %llu finished, "
+        "%llu restarts, 0 lost\n",
+        seeds, steps, (unsigned long long)total.accepted, (unsigned long long)total.refused,
+        (unsigned long long)total.dispatched, (unsigned long long)total.finished,
+        (unsigned long long)total.restarts);
     assert(total.refused > 0 && total.dispatched > 0 && total.restarts > 0);
     return 0;
 }

@@ -19,9 +19,8 @@ void engine_kit_open(struct engine_kit *k)
     assert_int_equal(auth_new("development", k->hash_key, &k->auth), 0);
     assert_int_equal(board_new(&k->board), 0);
     if (!k->credential[0])
-        assert_int_equal(engine_init(k->store, "development", k->hash_key, k->now.wall_ms,
-                                     k->credential),
-                         0);
+        assert_int_equal(
+            engine_init(k->store, "development", k->hash_key, k->now.wall_ms, k->credential), 0);
     struct engine_config engine = {.store = k->store,
                                    .auth = k->auth,
                                    .board = k->board,

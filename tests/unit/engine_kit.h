@@ -1,5 +1,5 @@
-/* engine_kit.h: an engine on a real store in a temporary folder, with a clock in the test's hands: the
- * turn without sockets. A call goes through the wire form and back, like a real one.                 */
+/* engine_kit.h: an engine on a real store in a temporary folder, with a clock in the test's hands:
+ * the turn without sockets. A call goes through the wire form and back, like a real one. */
 #pragma once
 
 #undef NDEBUG
@@ -20,7 +20,8 @@ struct engine_kit {
     struct engine *engine;
     struct effects fx;
     uint64_t request_id;
-    bool may_fail; /* a turn's fault is noted in `fault` and not asserted: a process would end with 74 */
+    bool may_fail; /* a turn's fault is noted in `fault` and not asserted: a process would end with
+                      74 */
     int fault;
 };
 
@@ -40,7 +41,8 @@ Rota__Reply *kit_call(struct engine_kit *k, Rota__Request *request, const char *
 /* "" or the error's name. */
 const char *kit_error(const Rota__Reply *reply);
 
-/* The common calls, as the operator. They assert that they are accepted unless they return a reply. */
+/* The common calls, as the operator. They assert that they are accepted unless they return a reply.
+ */
 void kit_account(struct engine_kit *k, const char *id, Rota__Tier tier, uint32_t running_max);
 Rota__Reply *kit_publish(struct engine_kit *k, const char *account, const char *key);
 /* A lease call that does not wait; false: nothing, or refused when faults are allowed. */

@@ -1,6 +1,6 @@
-/* test_engine.c: the turn on a real store with a clock in the test's hands: rotation, caps, fencing,
- * cancel, expiry, retries, idempotence, restart, and an abort that leaves no trace. Shown here because
- * everything that a client is promised about a job is decided in the turn.                           */
+/* test_engine.c: the turn on a real store with a clock in the test's hands: rotation, caps,
+ * fencing, cancel, expiry, retries, idempotence, restart, and an abort that leaves no trace. Shown
+ * here because everything that a client is promised about a job is decided in the turn. */
 #include "engine_kit.h"
 
 enum { MAP_BYTES = 1 << 30 };
@@ -160,7 +160,8 @@ static void a_cancel_is_durable_before_it_is_told(void **state)
     assert_true(cancel(k, l.job)->cancel->cancelling);
     engine_kit_close(k);
     engine_kit_open(k);
-    assert_string_equal(kit_error(kit_finish(k, &l, ROTA__OUTCOME__OUTCOME_SUCCEEDED)), "CANCELLED");
+    assert_string_equal(kit_error(kit_finish(k, &l, ROTA__OUTCOME__OUTCOME_SUCCEEDED)),
+                        "CANCELLED");
     assert_int_equal(release(k, &l, false)->lease_release->state, ROTA__STATE__CANCELLED);
     assert_string_equal(kit_error(cancel(k, l.job)), "");
     kit_check(k);
@@ -200,7 +201,8 @@ static void the_same_key_is_the_same_job(void **state)
     assert_int_equal(kit_rows(k, TABLE_JOB), 2);
 }
 
-/* A job that outlives its timeout although its worker lives is cut 10 s after the worker should have. */
+/* A job that outlives its timeout although its worker lives is cut 10 s after the worker should
+ * have. */
 static void the_broker_cuts_a_job_that_its_worker_does_not(void **state)
 {
     struct engine_kit *k = *state;
@@ -224,7 +226,7 @@ static void the_broker_cuts_a_job_that_its_worker_does_not(void **state)
 }
 
 /* A turn that does not fit is undone as a whole, its publishes are refused one by one, and what was
- * running can still finish; engine_turn compares cache and store after the abort by itself.          */
+ * running can still finish; engine_turn compares cache and store after the abort by itself. */
 static void a_full_store_refuses_publishes_and_keeps_its_promises(void **state)
 {
     (void)state;

@@ -1,6 +1,7 @@
-/* test_engine_calls.c: the calls of workers and front-ends beyond the plain path: parked polls, nonces,
- * heartbeats, finish_and_lease, classes, other hosts, other accounts, revoked keys. Shown here because a
- * repeated or late message must never double or lose work, and nobody may see another's jobs.         */
+/* test_engine_calls.c: the calls of workers and front-ends beyond the plain path: parked polls,
+ * nonces, heartbeats, finish_and_lease, classes, other hosts, other accounts, revoked keys. Shown
+ * here because a repeated or late message must never double or lose work, and nobody may see
+ * another's jobs.         */
 #include "engine_kit.h"
 
 static int setup(void **state)
@@ -62,10 +63,13 @@ static const char *job_of(const Rota__Reply *reply)
 static void the_longest_parked_worker_is_served_and_a_replaced_poll_keeps_its_place(void **state)
 {
     struct engine_kit *k = *state;
-    uint64_t first = lease_call(k, &(struct lease_call){.worker = "a", .wait_ms = 9000, .nonce = 1});
-    uint64_t second = lease_call(k, &(struct lease_call){.worker = "b", .wait_ms = 9000, .nonce = 2});
+    uint64_t first =
+        lease_call(k, &(struct lease_call){.worker = "a", .wait_ms = 9000, .nonce = 1});
+    uint64_t second =
+        lease_call(k, &(struct lease_call){.worker = "b", .wait_ms = 9000, .nonce = 2});
     assert_null(kit_reply(k, second));
-    uint64_t again = lease_call(k, &(struct lease_call){.worker = "a", .wait_ms = 9000, .nonce = 3});
+    uint64_t again =
+        lease_call(k, &(struct lease_call){.worker = "a", .wait_ms = 9000, .nonce = 3});
     assert_string_equal(job_of(kit_reply(k, first)), ""); /* the replaced one is answered */
     char job[40];
     snprintf(job, sizeof job, "%s", kit_publish(k, "", NULL)->publish->job);
@@ -103,8 +107,8 @@ static void the_same_nonce_gets_the_same_jobs(void **state)
 static void a_poll_of_a_pipe_that_is_gone_takes_no_job(void **state)
 {
     struct engine_kit *k = *state;
-    uint64_t id = lease_call(
-        k, &(struct lease_call){.worker = "a", .wait_ms = 9000, .nonce = 1, .pipe = 77});
+    uint64_t id =
+        lease_call(k, &(struct lease_call){.worker = "a", .wait_ms = 9000, .nonce = 1, .pipe = 77});
     struct inbound *gone = calloc(1, sizeof *gone);
     assert_non_null(gone);
     gone->kind = INBOUND_PIPE_GONE;
@@ -118,8 +122,8 @@ static void a_poll_of_a_pipe_that_is_gone_takes_no_job(void **state)
 
 /* ---- heartbeats ---- */
 
-static uint64_t beat(struct engine_kit *k, const char *worker, struct kit_lease *l, uint32_t percent,
-                     uint32_t wait_ms)
+static uint64_t beat(struct engine_kit *k, const char *worker, struct kit_lease *l,
+                     uint32_t percent, uint32_t wait_ms)
 {
     Rota__Heartbeat heartbeat = ROTA__HEARTBEAT__INIT;
     Rota__JobProgress progress = ROTA__JOB_PROGRESS__INIT, *list[] = {&progress};

@@ -1,6 +1,7 @@
-/* tls_pem.h: keys and certificates for tests of tls+tcp, good for a hundred years and for nothing else:
- * a CA, a server's certificate for "localhost" that it signed, and a CA that signed nothing.
- *   openssl ecparam -name prime256v1 -genkey -noout; openssl req -x509 -days 36500; openssl x509 -req */
+/* tls_pem.h: keys and certificates for tests of tls+tcp, good for a hundred years and for nothing
+ * else: a CA, a server's certificate for "localhost" that it signed, and a CA that signed nothing.
+ *   openssl ecparam -name prime256v1 -genkey -noout; openssl req -x509 -days 36500; openssl x509
+ * -req */
 #pragma once
 
 static const char tls_ca_pem[] =

@@ -10,8 +10,8 @@ enum { TOOL_PATH_MAX = 512 };
 bool path_search(const char *name, char ret[TOOL_PATH_MAX]);
 bool node_find(char ret[TOOL_PATH_MAX]);
 bool npm_find(const char *node, char ret[TOOL_PATH_MAX]); /* npm's folder */
-/* Notes where this program lies, for parts_find(). Before the agent enters its own mount namespace: from
- * there on a process in a chroot no longer sees its own path right. */
+/* Notes where this program lies, for parts_find(). Before the agent enters its own mount namespace:
+ * from there on a process in a chroot no longer sees its own path right. */
 void program_note(void);
 /* The folder with box/rota-box and js/: beside the running program, as in the build folder; in
  * ../libexec/rota, as installed; or where ROTA_TOOLS says. */
