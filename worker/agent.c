@@ -282,48 +282,19 @@ static void lock_init(struct agent *a)
     pthread_mutex_init(&a->inbox_lock, NULL);
 }
 
-/* Threads of slots first, so that none reports any more; then the client, which answers what is
- * still under way; then what it answered. */
-static struct agent *agent_free(struct agent *a)
-{
-    if (!a)
-        return NULL;
-    pthread_mutex_lock(&a->lock);
-    a->is_closing = true;
-    pthread_cond_broadcast(&a->changed);
-    pthread_mutex_unlock(&a->lock);
-    for (uint32_t i = 0; i < a->config->slots; i++)
-        slot_join(&a->slot[i]);
-    rota_client_free(a->config->client);
-    for (struct call *c = inbox_take(a), *next; c; c = next) {
-        next = c->next;
-        rota_reply_free(c->reply);
-        free(c);
-    }
-    if (a->wake_fd >= 0)
-        close(a->wake_fd);
-    pthread_cond_destroy(&a->changed);
-    pthread_mutex_destroy(&a->lock);
-    pthread_mutex_destroy(&a->inbox_lock);
-    free(a);
-    return NULL;
-}
-DEFINE_FREEP(agent)
+/* One agent a process, and it lives until the process ends: answers of calls that are under way at
+ * the end may still come to its inbox. */
+static struct agent the_agent;
 
-static int agent_new(const struct agent_config *config, struct agent **ret_agent)
+static int agent_open(struct agent *a, const struct agent_config *config)
 {
     assert(config->slots > 0 && config->slots <= AGENT_SLOTS_MAX && config->class_n > 0);
-    struct agent *made = calloc(1, sizeof *made);
-    if (!made) {
-        rota_client_free(config->client);
-        return err_raise(-ENOMEM);
-    }
-    made->config = config;
-    made->class = (char **)config->class; /* protobuf-c has no const; it only reads */
-    made->lease_ms = LEASE_MS_ASSUMED;
-    made->busy_ms = clock_boot_ms();
-    lock_init(made);
-    AUTO(agent) a = made;
+    assert(!a->config);
+    a->config = config;
+    a->class = (char **)config->class; /* protobuf-c has no const; it only reads */
+    a->lease_ms = LEASE_MS_ASSUMED;
+    a->busy_ms = clock_boot_ms();
+    lock_init(a);
     a->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (a->wake_fd < 0)
         return err_raise(-errno);
@@ -332,19 +303,28 @@ static int agent_new(const struct agent_config *config, struct agent **ret_agent
         if (r < 0)
             return err_pass(r);
     }
-    *ret_agent = TAKE(a);
     return 0;
+}
+
+static void agent_close(struct agent *a)
+{
+    pthread_mutex_lock(&a->lock);
+    a->is_closing = true;
+    pthread_cond_broadcast(&a->changed);
+    pthread_mutex_unlock(&a->lock);
+    for (uint32_t i = 0; i < a->config->slots; i++)
+        slot_join(&a->slot[i]);
 }
 
 int agent_run(const struct agent_config *config, int *ret_exit)
 {
-    AUTO(agent) a = NULL;
-    int r = agent_new(config, &a);
+    struct agent *a = &the_agent;
+    int r = agent_open(a, config);
+    while (r == 0 && agent_turn(a))
+        agent_sleep(a);
+    agent_close(a);
     if (r < 0)
         return err_pass(r);
-    assert(a);
-    while (agent_turn(a))
-        agent_sleep(a);
     *ret_exit = a->exit_code;
     return 0;
 }

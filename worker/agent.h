@@ -9,7 +9,7 @@
 #include "runner.h"
 
 struct agent_config {
-    struct rota_client *client; /* the agent's from here on */
+    struct rota_client *client; /* borrowed for the rest of the process; see agent_run() */
     const struct runner *runner;
     const struct runner_settings *settings;
     const char *worker, *pool;
@@ -24,5 +24,6 @@ struct agent_config {
 enum { AGENT_SLOTS_MAX = 64 };
 
 /* Works until it was drained, idle for long enough or refused. *ret_exit: the exit code.
- * <0: it could not start. */
+ * <0: it could not start. Once a process: the client and its parked calls stay open, and the end of
+ * the process closes them without a wait. */
 MUST_USE int agent_run(const struct agent_config *config, int *ret_exit);

@@ -28,20 +28,22 @@ enum {
 
 static struct rig rig;
 
-static void depart(void)
+static uint16_t tcp_port;
+
+static void depart(bool is_ipc)
 {
-    struct wire w = wire_open_ipc(rig.path);
+    struct wire w = is_ipc ? wire_open_ipc(rig.path) : wire_open_tcp(tcp_port);
     assert(wire_hello(&w, 5000));
     for (uint64_t i = 1; i <= REQUESTS && wire_send_log_read(&w, i, ANSWER_BYTES); i++)
         ;
     wire_close(&w);
 }
 
-/* True when all but a probe's own pipe are gone within `wait_ms`. */
+/* True when all but the probes' own pipes are gone within `wait_ms`. */
 static bool all_gone(uint32_t wait_ms)
 {
     uint64_t until_ms = clock_boot_ms() + wait_ms;
-    while (rig_stats(&rig).pipes > 1) {
+    while (rig_stats(&rig).pipes > 2) {
         if (clock_boot_ms() >= until_ms)
             return false;
         poll(NULL, 0, 2);
@@ -58,13 +60,18 @@ static uint64_t close_ms(void)
 
 static void with_guard(void)
 {
-    rig_open(&rig, NULL, NULL);
+    char url[64];
+    tcp_port = rig_free_port();
+    snprintf(url, sizeof url, "tcp://127.0.0.1:%u", tcp_port);
+    rig_prepare(&rig, NULL);
+    assert(endpoint_listen(rig.endpoint, rig.url) == 0 && endpoint_listen(rig.endpoint, url) == 0);
+    rig_start(&rig);
     for (int i = 0; i < DEPARTURES; i++)
-        depart();
+        depart(i % 2);
     bool are_gone = all_gone(STUCK_MS);
     uint32_t drains = atomic_load(&rig.relisten_limits);
     uint64_t ms = close_ms();
-    printf("%d departures: %s, closed in %llu ms\n", DEPARTURES,
+    printf("%d departures, half IPC and half TCP: %s, closed in %llu ms\n", DEPARTURES,
            are_gone ? "every pipe taken apart" : "pipes left", (unsigned long long)ms);
     fflush(stdout);
     assert(are_gone && drains == 0 && ms < CLOSE_MS_MAX);
@@ -77,7 +84,7 @@ static void without_guard(void)
     rig_open(&rig, NULL, NULL);
     for (bool are_gone = true; are_gone && n < DEPARTURES_MAX; n += 20) {
         for (int i = 0; i < 20; i++)
-            depart();
+            depart(true);
         are_gone = all_gone(STUCK_MS);
     }
     uint64_t from_ms = clock_boot_ms();

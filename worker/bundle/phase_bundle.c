@@ -1,6 +1,6 @@
 /* phase_bundle.c: Metro. Its driver also finds hermesc and the map composer among the app's
  * modules. */
-#include "work.h"
+#include "product.h"
 
 #include <string.h>
 
@@ -16,7 +16,8 @@ int phase_bundle(struct work *w)
     memcpy(w->hermesc, w->feedback.hermesc, sizeof w->hermesc);
     memcpy(w->compose, w->feedback.compose, sizeof w->compose);
     w->modules = w->feedback.modules;
-    work_say(w, "bundled %llu modules, %llu assets", (unsigned long long)w->modules,
+    work_say(w, "bundle: %llu bytes, %llu modules, %llu assets",
+             (unsigned long long)product_bytes(w, w->bundle_name), (unsigned long long)w->modules,
              (unsigned long long)w->feedback.assets);
     return 0;
 }

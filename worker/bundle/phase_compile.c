@@ -1,8 +1,12 @@
 /* phase_compile.c: the app's own hermesc, whose bytecode version is the one its React Native reads.
  */
-#include "work.h"
+#include "product.h"
 
 int phase_compile(struct work *w)
 {
-    return work_step(w, STEP_COMPILE, -1);
+    int r = work_step(w, STEP_COMPILE, -1);
+    if (r == 0)
+        work_say(w, "bytecode: %llu bytes",
+                 (unsigned long long)product_bytes(w, w->bytecode_name));
+    return r;
 }

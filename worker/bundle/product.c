@@ -9,6 +9,7 @@
 #include <sign.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char log_name[] = "build.log";
 
@@ -18,6 +19,17 @@ void product_add(struct work *w, Rota__ObjectKind kind, const char *file, const 
     struct product *p = &w->product[w->products++];
     *p = (struct product){.kind = kind, .name = name, .fd = -1};
     snprintf(p->path, sizeof p->path, "out/%s", file);
+}
+
+uint64_t product_bytes(const struct work *w, const char *file)
+{
+    char path[sizeof w->product[0].path];
+    struct stat st;
+    AUTO_FD fd = -1;
+    snprintf(path, sizeof path, "out/%s", file);
+    if (space_open_file(w->space, path, &fd) != 0 || fstat(fd, &st) < 0)
+        return 0;
+    return (uint64_t)st.st_size;
 }
 
 int product_hash(struct work *w, const struct product *p)

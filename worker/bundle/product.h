@@ -7,6 +7,9 @@
 /* `file` is below out/. */
 void product_add(struct work *w, Rota__ObjectKind kind, const char *file, const char *name);
 
+/* Bytes of a file below out/; 0: it is not there. For the log: what counts is hashed later. */
+uint64_t product_bytes(const struct work *w, const char *file);
+
 /* Hashes the next product, whose descriptor is open, into the result. */
 MUST_USE int product_hash(struct work *w, const struct product *p);
 
