@@ -76,7 +76,7 @@ void alarm_set(struct alarms *a, struct alarm *alarm, uint64_t at_ms, struct und
     }
     assert(a->count + 1 < a->cap);
     SET(u, a->count, a->count + 1);
-    undo_save(u, &a->heap[a->count], sizeof a->heap[a->count]);
+    undo_save(u, &a->heap[a->count], sizeof(struct alarm *));
     sift_up(a, a->count, alarm, u);
 }
 

@@ -140,6 +140,8 @@ static int turn_apply(struct turn *t, struct inbound *first, size_t n)
     if (r == 0)
         r = fold_some(t);
     if (r == 0)
+        r = sweep_some(t);
+    if (r == 0)
         r = turn_store(cache_flush(t->cache, t->txn));
     return r;
 }

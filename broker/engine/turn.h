@@ -3,8 +3,16 @@
 
 #include "engine/cache.h"
 #include "engine/engine.h"
+#include "store/keys.h"
 
 #include <stdarg.h>
+
+/* Where the walk for spent rows stands. */
+struct sweep {
+    struct key_buf from;
+    size_t from_n;
+    uint64_t next_ms; /* broker time; nothing to do before */
+};
 
 struct engine {
     struct engine_config config;
@@ -12,6 +20,7 @@ struct engine {
     uint64_t broker_offset_ms;    /* broker time = boot time + this */
     uint64_t fold_ms, publish_ms; /* broker time of the last slice and of the last publish */
     uint64_t turns;
+    struct sweep sweep;
     bool has_more;           /* the turn stopped handing out jobs at its limit */
     struct touched *touched; /* workers that changed in this turn, in the arena of its effects */
     uint32_t revoked[16];    /* keys revoked in this turn */
@@ -163,6 +172,9 @@ enum { FOLD_QUIET_MS = 50 }; /* no publish for so long: the tail is folded, howe
 uint64_t fold_due_ms(const struct engine *e, uint64_t bt_ms); /* broker time; UINT64_MAX: never */
 void fold_add(struct turn *t, struct job_id id, uint64_t account, uint32_t app);
 MUST_USE int fold_some(struct turn *t);
+
+/* sweep.c */
+MUST_USE int sweep_some(struct turn *t);
 
 /* Shows what changed on the board, after the commit. */
 void turn_show(struct engine *e, struct effects *fx, uint64_t bt_ms);

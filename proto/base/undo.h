@@ -36,9 +36,10 @@ void undo_unwind(struct undo *u);
 /* How many entries the journal holds; 0 between turns. */
 size_t undo_entries(const struct undo *u);
 
-/* Assigns through the journal: SET(u, account->running, n + 1). */
+/* Assigns through the journal: SET(u, account->running, n + 1). The size is the type's, so that it
+ * is plain to readers and clang-tidy that a pointer is meant where a pointer is saved. */
 #define SET(u, lvalue, value)                                                                      \
     do {                                                                                           \
-        undo_save((u), &(lvalue), sizeof(lvalue));                                                 \
+        undo_save((u), &(lvalue), sizeof(typeof(lvalue)));                                         \
         (lvalue) = (value);                                                                        \
     } while (0)

@@ -201,6 +201,31 @@ static void the_same_key_is_the_same_job(void **state)
     assert_int_equal(kit_rows(k, TABLE_JOB), 2);
 }
 
+/* ... but not for ever: a day after its job has ended the key is free again, and not before. */
+static void a_spent_key_goes_after_a_day(void **state)
+{
+    struct engine_kit *k = *state;
+    struct kit_lease l;
+    char key[16];
+    for (int i = 0; i < 100; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        kit_publish(k, "", key);
+    }
+    for (int i = 0; i < 60; i++) {
+        assert_true(kit_lease(k, "w", &l));
+        kit_finish(k, &l, ROTA__OUTCOME__OUTCOME_SUCCEEDED);
+    }
+    for (int hour = 0; hour < 23; hour++)
+        kit_pass(k, 3600 * 1000);
+    assert_int_equal(kit_rows(k, TABLE_IDEM), 100);
+    kit_pass(k, 3600 * 1000);
+    for (int turn = 0; turn < 20; turn++)
+        kit_pass(k, 60000);
+    assert_int_equal(kit_rows(k, TABLE_IDEM), 40);
+    kit_check(k);
+    printf("60 of 100 keys gone after a day, 40 with a waiting job kept\n");
+}
+
 /* A job that outlives its timeout although its worker lives is cut 10 s after the worker should
  * have. */
 static void the_broker_cuts_a_job_that_its_worker_does_not(void **state)
@@ -279,6 +304,7 @@ int main(void)
         CASE(a_cancel_is_durable_before_it_is_told),
         CASE(a_drained_job_keeps_its_attempts_and_a_fault_spends_them),
         CASE(the_same_key_is_the_same_job),
+        CASE(a_spent_key_goes_after_a_day),
         CASE(the_broker_cuts_a_job_that_its_worker_does_not),
         cmocka_unit_test(a_full_store_refuses_publishes_and_keeps_its_promises),
     };
