@@ -10,12 +10,15 @@
 #include <errno.h>
 #include <string.h>
 
+/* The longest wait at a time: sums of times then never run over. */
+static const uint64_t HOUR_MS = 3600000;
+
 void wait_until_ms(struct rota_client *client, pthread_cond_t *cond, uint64_t until_ms)
 {
     uint64_t now_ms = clock_boot_ms(), ms = until_ms > now_ms ? until_ms - now_ms : 0;
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    ms = ms < 3600 * 1000 ? ms : 3600 * 1000;
+    ms = ms < HOUR_MS ? ms : HOUR_MS;
     uint64_t ns = (uint64_t)until.tv_nsec + ms % 1000 * 1000000;
     until.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
     until.tv_nsec = (long)(ns % 1000000000);

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # lib.sh: what the scripts share; sourced. Stops on the first error, works from the top of the tree.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

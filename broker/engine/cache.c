@@ -1,6 +1,6 @@
 /* cache.c: making the cache, loading it from the store, and comparing two of them.
  *
- * Loading reads tally, pool, class, lease and the tail of job: their size follows the accounts and
+ * Loading reads tally, pool, class and lease: their size follows the accounts and
  * the workers, never the backlog. Rings come from the tallies' turns, put in order by one sort. */
 #include "engine/cache.h"
 
@@ -31,8 +31,8 @@ int cache_init(struct cache *c)
 {
     *c = (struct cache){0};
     c->unfolded = calloc(UNFOLDED_MAX, sizeof *c->unfolded);
-    c->batch = calloc(FOLD_BATCH_MAX, sizeof *c->batch);
-    if (!c->unfolded || !c->batch)
+    c->fold.batch = calloc(FOLD_BATCH_MAX, sizeof *c->fold.batch);
+    if (!c->unfolded || !c->fold.batch)
         return err_raise(-ENOMEM);
     int r = undo_new(&c->undo);
     if (r == 0)
@@ -88,7 +88,7 @@ void cache_deinit(struct cache *c)
     map_deinit(&c->workers);
     alarms_deinit(&c->alarms);
     free(c->unfolded);
-    free(c->batch);
+    free(c->fold.batch);
     c->undo = undo_free(c->undo);
 }
 
@@ -166,7 +166,7 @@ static int load_tally(struct load *l, struct span key, struct span value)
     if (r < 0)
         return err_pass(r);
     uint16_t pool = get_be16((const uint8_t *)key.p + 8);
-    if (r == STORE_MISSING || pool > POOLS_MAX || !l->c->pools[pool])
+    if (r != 0 || pool > POOLS_MAX || !l->c->pools[pool])
         return err_raise(-EBADMSG);
     struct tally *t = account_tally(l->c, a, l->c->pools[pool]);
     if (!t)
@@ -203,7 +203,7 @@ static int enter_rings(struct cache *c)
             all[n++] = t;
         }
     if (n)
-        qsort(all, n, sizeof *all, by_turn);
+        qsort(all, n, sizeof(struct tally *), by_turn);
     for (size_t i = 0; i < n; i++)
         ring_enter(&all[i]->pool->ring[all[i]->account->tier], &all[i]->node, all[i]->stored.turn,
                    NULL);
@@ -248,31 +248,20 @@ static int load_lease(struct load *l, struct span key, struct span value)
     return 0;
 }
 
-static int load_unfolded(struct load *l, struct span key, struct span value)
+/* Where an earlier process left the fold. Its tail is read later: the first lease does not wait. */
+static int load_fold(struct load *l)
 {
-    (void)value;
-    if (l->c->unfolded_end - l->c->unfolded_first == UNFOLDED_MAX)
-        return err_raise(-EBADMSG);
-    l->c->unfolded[l->c->unfolded_end++ % UNFOLDED_MAX] = (struct unfolded){.id = key_tail_id(key)};
-    return 0;
-}
-
-/* The first id that is not folded yet: the successor of meta "fold". */
-static int load_fold_tail(struct load *l)
-{
-    struct meta_row fold;
-    struct key_buf k;
-    struct job_id from = {{0}};
-    int r = row_get(l->txn, &meta_row_type, span_str("fold"), &fold);
+    struct fold *f = &l->c->fold;
+    struct meta_row row;
+    int r = row_get(l->txn, &meta_row_type, span_str("fold"), &row);
     if (r < 0)
         return err_pass(r);
-    if (r == 0 && fold.value.n == sizeof from.b) {
-        memcpy(from.b, fold.value.p, sizeof from.b);
-        for (int i = 15; i >= 0 && ++from.b[i] == 0; i--)
-            ;
-    }
-    r = each(l, TABLE_JOB, key_id(&k, from), load_unfolded);
-    return r < 0 ? err_pass(r) : 0;
+    f->tail_at = (struct job_id){{0}};
+    if (r == 0 && row.value.n == sizeof f->tail_at.b)
+        memcpy(f->tail_at.b, row.value.p, row.value.n);
+    f->tail_end = l->c->hot.last_job;
+    f->has_tail = job_id_cmp(f->tail_at, f->tail_end) < 0;
+    return 0;
 }
 
 int cache_load(struct cache *c, struct txn *txn, uint64_t broker_ms, uint64_t lease_ms)
@@ -294,7 +283,7 @@ int cache_load(struct cache *c, struct txn *txn, uint64_t broker_ms, uint64_t le
     if (r == 0)
         r = each(&l, TABLE_LEASE, span_of("", 0), load_lease);
     if (r == 0)
-        r = load_fold_tail(&l);
+        r = load_fold(&l);
     size_t bucket;
     for (struct map_node *n = map_begin(&c->accounts, &bucket); n && r == 0;
          n = map_after(&c->accounts, n, &bucket))
@@ -312,7 +301,7 @@ int cache_tend(struct cache *c)
     int r = alarms_tend(&c->alarms, 8192);
     if (r < 0)
         return err_pass(r);
-    if (c->accounts.count <= ACCOUNTS_IDLE_MAX * 2)
+    if (c->accounts.count <= (size_t)ACCOUNTS_IDLE_MAX * 2)
         return 0;
     size_t bucket;
     for (struct map_node *n = map_begin(&c->accounts, &bucket), *next; n; n = next) {
@@ -375,7 +364,7 @@ static int compare_accounts(const struct cache *a, const struct cache *b)
 
 int cache_compare(const struct cache *a, const struct cache *b)
 {
-    if (memcmp(&a->hot, &b->hot, sizeof a->hot) != 0 && a->hot.event_seq != b->hot.event_seq)
+    if (a->hot.event_seq != b->hot.event_seq)
         return differ("counters", a->hot.event_seq);
     if (a->leases.count != b->leases.count)
         return differ("leases", a->leases.count);

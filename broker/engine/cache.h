@@ -120,14 +120,24 @@ struct worker {
     uint64_t told_heat_until_ms;
 };
 
-/* A job that is in `job` but not yet in `job_of`. account 0: only its id is known (after a
- * restart). */
+/* A job that is in `job` but not yet in `job_of`. */
 struct unfolded {
     struct job_id id;
     uint64_t account;
     uint32_t app;
 };
 enum { UNFOLDED_MAX = 65536, FOLD_BATCH_MAX = 32768 };
+
+/* How far the fold has come (fold.c). */
+struct fold {
+    struct unfolded *batch; /* FOLD_BATCH_MAX: being gathered, or sorted and being written */
+    size_t n, at;
+    struct job_id last; /* newest of the batch */
+    bool is_sealed;     /* gathered and sorted */
+    bool is_own;        /* from `unfolded`, else from the tail that an earlier process left */
+    bool has_tail;
+    struct job_id tail_at, tail_end; /* the last one read of that tail, and its end */
+};
 
 /* Counters that survive: one row of meta, written once per turn. */
 struct hot_row {
@@ -151,10 +161,9 @@ struct cache {
     struct account *dirty;
     struct alarms alarms;
     struct board_totals totals; /* as of the last commit */
-    struct unfolded *unfolded;  /* ring buffer of UNFOLDED_MAX */
+    struct unfolded *unfolded;  /* of this process: ring buffer of UNFOLDED_MAX */
     uint64_t unfolded_first, unfolded_end;
-    struct unfolded *batch; /* FOLD_BATCH_MAX: the oldest of them, sorted, being folded */
-    size_t batch_n, batch_at;
+    struct fold fold;
     uint64_t polls_parked; /* place of the last parked poll */
 };
 

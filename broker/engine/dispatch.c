@@ -175,21 +175,25 @@ static int lease_replay(struct turn *t, const struct poll *p, Rota__LeaseResult 
     return 0;
 }
 
+int poll_settle(struct turn *t, struct poll *p)
+{
+    Rota__LeaseResult *again;
+    int r = lease_replay(t, p, &again);
+    if (r == 0 && again)
+        poll_answer(t, p, again);
+    return r;
+}
+
 int turn_lease(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
 {
     struct pool *pool;
     struct poll *poll;
-    Rota__LeaseResult *again;
     int r = lease_check(t, request->lease, &pool);
     if (r == 0)
         r = lease_park(t, request->lease, pool, &poll);
     if (r == 0)
-        r = lease_replay(t, poll, &again);
-    if (r != 0)
-        return r;
-    if (again)
-        poll_answer(t, poll, again);
-    return TURN_PARKED;
+        r = poll_settle(t, poll);
+    return r == 0 ? TURN_PARKED : r;
 }
 
 /* ---- the decision ---- */
@@ -204,10 +208,11 @@ static int head_job(struct turn *t, const struct pool *p, const struct account *
     int r = t->ready ? 0 : cursor_open(t->txn, TABLE_READY, &t->ready);
     if (r == 0)
         r = cursor_seek(t->ready, key_ready(&k, p->number, a->number, 0, zero), ret_key, &value);
-    r = turn_store(r);
-    if (r == 0 && memcmp(ret_key->p, k.b, sizeof p->number + sizeof a->number) != 0)
+    if (r != 0)
+        return turn_store(r);
+    if (memcmp(ret_key->p, k.b, sizeof p->number + sizeof a->number) != 0)
         return err_raise(-EBADMSG); /* the ring says it has one */
-    return r;
+    return 0;
 }
 
 static int dispatch_event(struct turn *t, const struct pool *p, const struct lease *l,

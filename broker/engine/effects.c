@@ -4,6 +4,7 @@
 
 #include "store/keys.h"
 
+#include <assert.h>
 #include <base/auto.h>
 #include <errno.h>
 #include <stdio.h>
@@ -56,8 +57,9 @@ int turn_store(int r)
     return r < 0 ? err_pass(r) : 0;
 }
 
-int turn_refuse(struct turn *t, enum error_code code, const char *format, ...)
+int turn_refuse_as(struct turn *t, enum error_code code, const char *format, ...)
 {
+    assert(code != E_OK);
     char text[256];
     va_list ap;
     va_start(ap, format);

@@ -107,6 +107,7 @@ static int load(struct engine *e, struct txn *txn, struct now now)
         return r < 0 ? err_pass(r) : err_raise(-EBADMSG);
     uint64_t bt_ms = hot.broker_ms > now.wall_ms ? hot.broker_ms : now.wall_ms;
     e->broker_offset_ms = bt_ms - now.boot_ms;
+    e->opened_ms = bt_ms;
     r = cache_load(&e->cache, txn, bt_ms, e->config.lease_ms);
     if (r < 0)
         return err_pass(r);

@@ -139,7 +139,8 @@ int turn_finish_and_lease(struct turn *t, const Rota__Request *request, Rota__Re
         poll->has_finish = true;
         poll->finish_state = state;
         poll->finish_error = (enum error_code)finished;
-        return TURN_PARKED;
+        r = poll_settle(t, poll);
+        return r == 0 ? TURN_PARKED : r;
     }
     if (r < 0 || r >= ERROR_CODE_COUNT)
         return r;

@@ -5,17 +5,30 @@
  * so that what lies side by side in the index is written side by side. Measured, a batch of 32,768
  * costs a half to a third of sorting each slice alone (docs/adr, layout). meta "fold" says how far
  * whole batches have come; a batch that a crash cut short is folded again, which changes nothing.
- * Until its fold a job is listed from the tail itself, at most UNFOLDED_MAX jobs. */
+ * Until its fold a job is listed from the tail itself.
+ *
+ * What this process published, at most UNFOLDED_MAX jobs, is known in RAM. What an earlier process
+ * left is read from `job` a little a turn, and not before the broker has been up for a second,
+ * because the first lease after a restart must not wait for it. */
 #include "engine/turn.h"
 
 #include "store/keys.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 enum {
     FOLD_SLICE = 128,
-    FOLD_AGE_MS = 1000, /* a tail that is so old is a batch, however short */
+    FOLD_GATHER = 512,    /* rows of an earlier process read in a turn */
+    FOLD_AGE_MS = 1000,   /* a tail that is so old is a batch, however short */
+    FOLD_AFTER_MS = 1000, /* since the start, for what an earlier process left */
 };
+
+static uint64_t waiting_of(const struct cache *c)
+{
+    return c->unfolded_end - c->unfolded_first;
+}
 
 void fold_add(struct turn *t, struct job_id id, uint64_t account, uint32_t app)
 {
@@ -26,6 +39,8 @@ void fold_add(struct turn *t, struct job_id id, uint64_t account, uint32_t app)
     t->engine->publish_ms = t->bt_ms;
 }
 
+/* ---- making a batch ---- */
+
 static int by_account(const void *x, const void *y)
 {
     const struct unfolded *a = x, *b = y;
@@ -34,39 +49,75 @@ static int by_account(const void *x, const void *y)
     return job_id_cmp(a->id, b->id);
 }
 
-/* After a restart only the ids of the tail are known: reading every row would cost the first lease.
- */
-static int unfolded_know(struct turn *t, struct unfolded *u)
+static void batch_seal(struct cache *c)
+{
+    struct fold *f = &c->fold;
+    if (!f->n)
+        return;
+    f->last = f->batch[f->n - 1].id; /* before the sort: the newest */
+    f->is_sealed = true;
+    qsort(f->batch, f->n, sizeof *f->batch, by_account);
+}
+
+/* Out of RAM. Some of these jobs may be of this very turn, so an abort must take the batch back:
+ * its members are journaled, and its contents made again from the ring buffer. */
+static void batch_own(struct turn *t)
+{
+    struct cache *c = t->cache;
+    struct fold *f = &c->fold;
+    uint64_t waiting = waiting_of(c);
+    undo_save(t->undo, f, sizeof *f);
+    f->n = waiting < FOLD_BATCH_MAX ? (size_t)waiting : FOLD_BATCH_MAX;
+    f->at = 0;
+    f->is_own = true;
+    for (size_t i = 0; i < f->n; i++)
+        f->batch[i] = c->unfolded[(c->unfolded_first + i) % UNFOLDED_MAX];
+    batch_seal(c);
+}
+
+static int gather_row(struct fold *f, struct span key, struct span value)
 {
     struct job_row row;
-    struct key_buf k;
-    if (u->account)
-        return 0;
-    int r = turn_store(row_get(t->txn, &job_row_type, key_id(&k, u->id), &row));
+    int r = row_decode(&job_row_type, key, value, &row);
     if (r != 0)
-        return r;
-    u->account = row.account;
-    u->app = row.app;
+        return err_pass(r);
+    f->tail_at = key_tail_id(key);
+    f->batch[f->n++] = (struct unfolded){f->tail_at, row.account, row.app};
     return 0;
 }
 
-/* The oldest part of the tail, in the order in which it will be written. */
-static int batch_begin(struct turn *t, uint64_t waiting)
+/* Out of the store. All of it was committed by an earlier process, so nothing here is journaled: it
+ * is true whatever becomes of this turn. */
+static int batch_gather(struct turn *t)
 {
-    struct cache *c = t->cache;
-    size_t n = waiting < FOLD_BATCH_MAX ? (size_t)waiting : FOLD_BATCH_MAX;
-    for (size_t i = 0; i < n; i++) {
-        struct unfolded *u = &c->unfolded[(c->unfolded_first + i) % UNFOLDED_MAX];
-        int r = unfolded_know(t, u);
-        if (r != 0)
-            return r;
-        c->batch[i] = *u;
+    struct fold *f = &t->cache->fold;
+    AUTO(cursor) cursor = NULL;
+    struct span key, value;
+    struct key_buf k;
+    f->is_own = false;
+    int r = turn_store(cursor_open(t->txn, TABLE_JOB, &cursor));
+    if (r != 0)
+        return r;
+    r = cursor_seek(cursor, key_id(&k, job_id_after(f->tail_at)), &key, &value);
+    for (int i = 0; r == 0 && i < FOLD_GATHER && f->n < FOLD_BATCH_MAX; i++) {
+        if (job_id_cmp(key_tail_id(key), f->tail_end) > 0)
+            break;
+        r = gather_row(f, key, value);
+        if (r == 0)
+            r = cursor_next(cursor, &key, &value);
     }
-    qsort(c->batch, n, sizeof *c->batch, by_account);
-    SET(t->undo, c->batch_n, n);
-    SET(t->undo, c->batch_at, 0);
+    if (r < 0)
+        return err_pass(r);
+    if (job_id_cmp(f->tail_at, f->tail_end) >= 0 || r == STORE_MISSING)
+        f->tail_end = f->tail_at;
+    if (f->n == FOLD_BATCH_MAX || job_id_cmp(f->tail_at, f->tail_end) == 0)
+        batch_seal(t->cache);
+    if (!f->n)
+        f->has_tail = false;
     return 0;
 }
+
+/* ---- writing it ---- */
 
 static int fold_one(struct turn *t, const struct unfolded *u)
 {
@@ -84,61 +135,81 @@ static int fold_one(struct turn *t, const struct unfolded *u)
 static int batch_end(struct turn *t)
 {
     struct cache *c = t->cache;
-    struct job_id last = c->unfolded[(c->unfolded_first + c->batch_n - 1) % UNFOLDED_MAX].id;
-    SET(t->undo, c->unfolded_first, c->unfolded_first + c->batch_n);
-    SET(t->undo, c->batch_n, 0);
-    struct meta_row row = {span_of(last.b, sizeof last.b)};
+    struct fold *f = &c->fold;
+    struct meta_row row = {span_of(f->last.b, sizeof f->last.b)};
+    if (f->is_own)
+        SET(t->undo, c->unfolded_first, c->unfolded_first + f->n);
+    else
+        f->has_tail = job_id_cmp(f->tail_at, f->tail_end) < 0;
+    f->n = f->at = 0;
+    f->is_sealed = false;
     return turn_store(row_put(t->txn, &meta_row_type, span_str("fold"), &row));
 }
 
 static int batch_slice(struct turn *t, size_t n)
 {
-    struct cache *c = t->cache;
-    size_t end = c->batch_at + n < c->batch_n ? c->batch_at + n : c->batch_n;
-    for (size_t i = c->batch_at; i < end; i++) {
-        int r = fold_one(t, &c->batch[i]);
+    struct fold *f = &t->cache->fold;
+    assert(f->is_sealed && f->at < f->n);
+    undo_save(t->undo, f, sizeof *f);
+    size_t end = f->at + n < f->n ? f->at + n : f->n;
+    for (; f->at < end; f->at++) {
+        int r = fold_one(t, &f->batch[f->at]);
         if (r != 0)
             return r;
     }
-    SET(t->undo, c->batch_at, end);
-    return end == c->batch_n ? batch_end(t) : 0;
+    return end == f->n ? batch_end(t) : 0;
 }
 
-/* When is the tail long or old enough to be a batch? */
-static uint64_t batch_due_ms(const struct engine *e)
-{
-    uint64_t quiet_ms = e->publish_ms + FOLD_QUIET_MS, old_ms = e->fold_ms + FOLD_AGE_MS;
-    return quiet_ms < old_ms ? quiet_ms : old_ms;
-}
+/* ---- when ---- */
 
 uint64_t fold_due_ms(const struct engine *e, uint64_t bt_ms)
 {
     const struct cache *c = &e->cache;
-    uint64_t waiting = c->unfolded_end - c->unfolded_first;
-    if (!waiting)
-        return UINT64_MAX;
-    return c->batch_n || waiting >= FOLD_BATCH_MAX ? bt_ms : batch_due_ms(e);
+    if (c->fold.is_sealed)
+        return bt_ms;
+    if (c->fold.has_tail)
+        return c->fold.n ? bt_ms : e->opened_ms + FOLD_AFTER_MS;
+    uint64_t waiting = waiting_of(c);
+    if (waiting == 0 || waiting >= FOLD_BATCH_MAX)
+        return waiting ? bt_ms : UINT64_MAX;
+    uint64_t quiet_ms = e->publish_ms + FOLD_QUIET_MS, old_ms = e->fold_ms + FOLD_AGE_MS;
+    return quiet_ms < old_ms ? quiet_ms : old_ms;
+}
+
+/* Bursts of publish_many run ahead of the slices: then more at once, so that one turn's worth
+ * always fits behind the tail. */
+static int fold_own(struct turn *t)
+{
+    struct cache *c = t->cache;
+    int r = 0;
+    bool is_full;
+    do {
+        uint64_t waiting = waiting_of(c);
+        is_full = waiting > UNFOLDED_MAX - 2 * TURN_JOBS_MAX;
+        bool is_crowded = waiting > UNFOLDED_MAX - FOLD_BATCH_MAX / 2;
+        if (!c->fold.is_sealed && waiting)
+            batch_own(t);
+        if (c->fold.is_sealed)
+            r = batch_slice(t, is_crowded ? 16 * FOLD_SLICE : FOLD_SLICE);
+    } while (r == 0 && is_full);
+    return r;
 }
 
 int fold_some(struct turn *t)
 {
     struct cache *c = t->cache;
-    if (fold_due_ms(t->engine, t->bt_ms) > t->bt_ms)
+    bool is_full = waiting_of(c) > UNFOLDED_MAX - 2 * TURN_JOBS_MAX;
+    if (fold_due_ms(t->engine, t->bt_ms) > t->bt_ms && !is_full)
         return 0;
     t->engine->fold_ms = t->bt_ms;
+    if (!c->fold.has_tail)
+        return fold_own(t);
+    /* One step a turn, or, when this process's own tail is full, as many as it takes: a batch that
+     * was read is sealed and written before the next is read. */
     int r = 0;
     do {
-        uint64_t waiting = c->unfolded_end - c->unfolded_first;
-        /* Bursts of publish_many run ahead of the slices: then more at once, so that one turn's
-         * worth always fits behind the tail. */
-        bool is_crowded = waiting > UNFOLDED_MAX - FOLD_BATCH_MAX / 2;
-        bool is_full = waiting > UNFOLDED_MAX - 2 * TURN_JOBS_MAX;
-        if (!c->batch_n && waiting)
-            r = batch_begin(t, waiting);
-        if (r == 0 && c->batch_n)
-            r = batch_slice(t, is_full || is_crowded ? 16 * FOLD_SLICE : FOLD_SLICE);
-        if (!is_full)
-            break;
-    } while (r == 0);
+        r = c->fold.is_sealed ? batch_slice(t, is_full ? FOLD_BATCH_MAX : FOLD_SLICE)
+                              : batch_gather(t);
+    } while (r == 0 && is_full && c->fold.has_tail && c->fold.n);
     return r;
 }

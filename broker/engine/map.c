@@ -9,7 +9,8 @@ enum { BUCKETS_MIN = 64 };
 
 int map_init(struct map *m)
 {
-    *m = (struct map){.buckets = calloc(BUCKETS_MIN, sizeof *m->buckets), .mask = BUCKETS_MIN - 1};
+    *m = (struct map){.buckets = calloc(BUCKETS_MIN, sizeof(struct map_node *)),
+                      .mask = BUCKETS_MIN - 1};
     return m->buckets ? 0 : err_raise(-ENOMEM);
 }
 
@@ -26,7 +27,7 @@ void map_tend(struct map *m)
         return;
     while (size < m->count * 2)
         size *= 2;
-    struct map_node **buckets = calloc(size, sizeof *buckets);
+    struct map_node **buckets = calloc(size, sizeof(struct map_node *));
     if (!buckets)
         return;
     for (size_t i = 0; i <= m->mask; i++)

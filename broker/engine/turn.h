@@ -18,6 +18,7 @@ struct engine {
     struct engine_config config;
     struct cache cache;
     uint64_t broker_offset_ms;    /* broker time = boot time + this */
+    uint64_t opened_ms;           /* broker time of the start */
     uint64_t fold_ms, publish_ms; /* broker time of the last slice and of the last publish */
     uint64_t turns;
     struct sweep sweep;
@@ -64,9 +65,18 @@ enum turn_result {
  */
 MUST_USE int turn_store(int store_result);
 
-/* Refuses with the catalogue's error and these words. */
-__attribute__((format(printf, 3, 4))) int turn_refuse(struct turn *t, enum error_code code,
-                                                      const char *format, ...);
+/* Refuses with the catalogue's error, which is not E_OK, and these words. A macro, so that every
+ * caller's compiler knows that the result is above 0. */
+#define turn_refuse(...) turn_refusal(turn_refuse_as(__VA_ARGS__))
+__attribute__((format(printf, 3, 4))) int turn_refuse_as(struct turn *t, enum error_code code,
+                                                         const char *format, ...);
+static inline int turn_refusal(int code)
+{
+    if (code <= 0)
+        __builtin_unreachable();
+    return code;
+}
+
 /* Arena text; NULL only without memory. */
 char *turn_str(struct turn *t, struct span s);
 char *turn_job(struct turn *t, struct job_id id);
@@ -128,6 +138,8 @@ MUST_USE int dispatch_all(struct turn *t); /* hands out jobs; answers polls that
 void poll_answer(struct turn *t, struct poll *p, Rota__LeaseResult *result);
 Rota__FinishAndLeaseResult *finish_and_lease_result(struct turn *t, Rota__State state,
                                                     enum error_code finish_error);
+/* A nonce that has got jobs before gets the same ones at once. */
+MUST_USE int poll_settle(struct turn *t, struct poll *p);
 void poll_drop(struct turn *t, struct poll *p); /* unanswered */
 void poll_alarm(struct turn *t, struct poll *p);
 

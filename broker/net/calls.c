@@ -57,7 +57,7 @@ OVER_LIBC ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 OVER_LIBC int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout_ms)
 {
-    int n = (int)syscall(SYS_epoll_pwait, epfd, events, max, timeout_ms, NULL, 0);
+    int n = epoll_pwait(epfd, events, max, timeout_ms, NULL);
     for (int i = 0; is_guarding && i < n; i++)
         if (events[i].events & (EPOLLERR | EPOLLHUP))
             events[i].events = (events[i].events & ~(uint32_t)(EPOLLERR | EPOLLHUP)) | EPOLLIN;

@@ -32,6 +32,14 @@ uint64_t job_id_ms(struct job_id id);
 /* The id after `last`: its time is the later of `wall_ms` and last's; `random` fills the tail. */
 struct job_id job_id_next(struct job_id last, uint64_t wall_ms, const uint8_t random[6]);
 
+/* The least id above `id`. */
+static inline struct job_id job_id_after(struct job_id id)
+{
+    for (int i = 15; i >= 0 && ++id.b[i] == 0; i--)
+        ;
+    return id;
+}
+
 static inline int job_id_cmp(struct job_id a, struct job_id b)
 {
     return memcmp(a.b, b.b, sizeof a.b);

@@ -156,7 +156,7 @@ static const struct option_row *row_find(const struct option_spec *spec, const c
 
 /* ---- files ---- */
 
-/* libconfuse's callbacks carry no argument of ours. */
+/* libconfuse's callbacks carry no argument of ours; set while a file is read. */
 static struct parse *file_parse;
 
 __attribute__((format(printf, 2, 0))) static void file_complain(cfg_t *cfg, const char *format,
@@ -208,6 +208,7 @@ static int file_apply(struct parse *p, const char *path)
     if (r == CFG_FILE_ERROR)
         fprintf(stderr, "%s: %s: %s\n", p->spec->program, path, strerror(errno));
     cfg_free(cfg);
+    file_parse = NULL;
     return r == CFG_SUCCESS ? 0 : OPTION_CONFIG;
 }
 

@@ -246,11 +246,11 @@ static void test_socket_file_and_peer(void **state)
     assert_int_equal(stat(rig.path, &st), 0);
     struct wire w = wire_open_ipc(rig.path);
     assert_true(wire_hello(&w, 1000) && wire_ping_ns(&w, 9, 1000) > 0);
-    printf("socket mode %o, peer uid %u (ours %u)\n", st.st_mode & 07777, rig.last_peer.uid,
+    printf("socket mode %o, peer uid %u (ours %u)\n", st.st_mode & 07777, rig_last_peer(&rig).uid,
            getuid());
     assert_int_equal(st.st_mode & 07777, 0660);
-    assert_true(rig.last_peer.is_ipc && rig.last_peer.is_loopback);
-    assert_int_equal(rig.last_peer.uid, getuid());
+    assert_true(rig_last_peer(&rig).is_ipc && rig_last_peer(&rig).is_loopback);
+    assert_int_equal(rig_last_peer(&rig).uid, getuid());
     wire_close(&w);
     rig_close(&rig);
 }

@@ -180,6 +180,14 @@ struct endpoint_stats rig_stats(struct rig *rig)
     return stats;
 }
 
+struct peer rig_last_peer(struct rig *rig)
+{
+    pthread_mutex_lock(&rig->mx);
+    struct peer peer = rig->last_peer;
+    pthread_mutex_unlock(&rig->mx);
+    return peer;
+}
+
 uint16_t rig_free_port(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

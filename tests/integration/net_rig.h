@@ -50,5 +50,8 @@ bool rig_await(const _Atomic uint32_t *counter, uint32_t least, uint32_t wait_ms
 
 struct endpoint_stats rig_stats(struct rig *rig);
 
+/* Who sent the request that was taken last. */
+struct peer rig_last_peer(struct rig *rig);
+
 /* A free TCP port on loopback. */
 uint16_t rig_free_port(void);

@@ -102,8 +102,8 @@ static void ping_block(struct wire *good, uint64_t *ns)
 
 static uint64_t p99_ns(uint64_t *ns)
 {
-    qsort(ns, PINGS * BLOCKS, sizeof *ns, by_size);
-    return ns[PINGS * BLOCKS * 99 / 100];
+    qsort(ns, (size_t)PINGS * BLOCKS, sizeof *ns, by_size);
+    return ns[(size_t)PINGS * BLOCKS * 99 / 100];
 }
 
 static void open_half(void)

@@ -162,11 +162,11 @@ static void test_who_trusts_our_ca_is_served(void **state)
     bool good = is_served(port, "ca.pem", NULL, NULL, SERVED_MS);
     bool bad = is_served(port, "other.pem", NULL, NULL, REFUSED_MS);
     printf("trusts our CA: %s; trusts another: %s; peer %s\n", good ? "served" : "not served",
-           bad ? "served" : "not served", rig.last_peer.address);
+           bad ? "served" : "not served", rig_last_peer(&rig).address);
     assert_true(good && !bad);
-    assert_string_equal(rig.last_peer.address, "127.0.0.1");
-    assert_true(rig.last_peer.is_loopback && !rig.last_peer.is_ipc);
-    assert_int_equal(rig.last_peer.uid, UINT32_MAX);
+    assert_string_equal(rig_last_peer(&rig).address, "127.0.0.1");
+    assert_true(rig_last_peer(&rig).is_loopback && !rig_last_peer(&rig).is_ipc);
+    assert_int_equal(rig_last_peer(&rig).uid, UINT32_MAX);
     rig_close(&rig);
 }
 

@@ -63,7 +63,8 @@ int main(int argc, char **argv)
     if (argc != 5 || sodium_init() < 0)
         return EXIT_USAGE;
     memset(spec + SPEC_HEAD, 'x', SPEC_BYTES - SPEC_HEAD - 2);
-    memcpy(spec + SPEC_BYTES - 2, "\"}", 2);
+    spec[SPEC_BYTES - 2] = '"';
+    spec[SPEC_BYTES - 1] = '}';
     unsigned threads = (unsigned)strtoul(argv[3], NULL, 10);
     accounts = (unsigned)strtoul(argv[4], NULL, 10);
     AUTO_FREE char *text = NULL;

@@ -130,7 +130,7 @@ static void do_release(struct life *l)
     request.lease_release = &release;
     lease.ref.job = lease.job;
     release.lease = &lease.ref;
-    release.infrastructure_fault = pick(l, 2);
+    release.infrastructure_fault = pick(l, 2) == 1;
     assert_non_null(kit_call(&l->k, &request, NULL));
 }
 

@@ -3,7 +3,7 @@
  * here because everything that a client is promised about a job is decided in the turn. */
 #include "engine_kit.h"
 
-enum { MAP_BYTES = 1 << 30 };
+enum { MAP_BYTES = 1 << 30, HOUR_MS = 3600 * 1000 };
 
 static int setup(void **state)
 {
@@ -216,9 +216,9 @@ static void a_spent_key_goes_after_a_day(void **state)
         kit_finish(k, &l, ROTA__OUTCOME__OUTCOME_SUCCEEDED);
     }
     for (int hour = 0; hour < 23; hour++)
-        kit_pass(k, 3600 * 1000);
+        kit_pass(k, HOUR_MS);
     assert_int_equal(kit_rows(k, TABLE_IDEM), 100);
-    kit_pass(k, 3600 * 1000);
+    kit_pass(k, HOUR_MS);
     for (int turn = 0; turn < 20; turn++)
         kit_pass(k, 60000);
     assert_int_equal(kit_rows(k, TABLE_IDEM), 40);

@@ -244,17 +244,21 @@ static void one_trip_ends_a_job_and_takes_the_next(void **state)
 {
     struct engine_kit *k = *state;
     struct kit_lease l;
-    kit_publish(k, "", NULL);
-    kit_publish(k, "", NULL);
+    char next[40] = "";
+    for (int i = 0; i < 4; i++)
+        kit_publish(k, "", NULL);
     assert_true(kit_lease(k, "w", &l));
-    for (int repeat = 0; repeat < 2; repeat++) { /* the same message again: the same answer */
+    for (int repeat = 0; repeat < 3; repeat++) { /* the same message again: the same answer */
         Rota__Reply *reply = finish_and_lease(k, &l, 5);
         assert_null(reply->finish_and_lease->finish_error);
         assert_int_equal(reply->finish_and_lease->finish->state, ROTA__STATE__SUCCEEDED);
         assert_int_equal(kit_rows(k, TABLE_DONE), 1);
         assert_int_equal(kit_rows(k, TABLE_LEASE), 1);
-        if (repeat == 0)
-            assert_int_equal(reply->finish_and_lease->lease->n_job, 1);
+        assert_int_equal(reply->finish_and_lease->lease->n_job, 1);
+        const char *job = reply->finish_and_lease->lease->job[0]->lease->job;
+        if (next[0])
+            assert_string_equal(job, next);
+        snprintf(next, sizeof next, "%s", job);
     }
     l.ref.token += 100;
     assert_string_equal(finish_and_lease(k, &l, 6)->finish_and_lease->finish_error->name,

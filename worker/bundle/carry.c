@@ -33,7 +33,9 @@ static char decode(const char **p)
     } else if (c == '?' || c == '#') {
         return 0;
     }
-    return (unsigned char)c < 0x20 || c == 0x7f ? 0 : c;
+    if ((unsigned char)c < 0x20 || c == 0x7f)
+        return 0;
+    return c;
 }
 
 int carry_path(const char *url, char ret_path[CARRY_PATH_MAX])
