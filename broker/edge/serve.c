@@ -149,6 +149,7 @@ static int engine_up(struct edge *edge, struct engine **ret_engine)
         .hash_key = edge->keys.hash_key,
         .lease_ms = edge->settings->lease_ms,
         .random = random_fill,
+        .checks_aborts = ROTA_DEBUG,
     };
     int r = engine_open(&config, loop_now(), ret_engine);
     if (r > 0)
