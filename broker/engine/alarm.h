@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum alarm_kind { ALARM_LEASE, ALARM_POLL, ALARM_WORKER, ALARM_HEAT };
+enum alarm_kind { ALARM_LEASE, ALARM_POLL, ALARM_WORKER };
 
 struct alarm {
     uint64_t at_ms; /* broker time */

@@ -31,7 +31,6 @@ struct pool {
     struct ring polls; /* parked lease polls, longest parked first */
     uint32_t heat_slots;
     uint64_t heat_until_ms; /* Unix time */
-    struct alarm heat_alarm;
     bool is_dirty;
 };
 

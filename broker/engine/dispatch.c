@@ -205,11 +205,13 @@ static int head_job(struct turn *t, const struct pool *p, const struct account *
     static const struct job_id zero;
     struct key_buf k;
     struct span value;
-    int r = t->ready ? 0 : cursor_open(t->txn, TABLE_READY, &t->ready);
-    if (r == 0)
-        r = cursor_seek(t->ready, key_ready(&k, p->number, a->number, 0, zero), ret_key, &value);
+    int r = t->ready ? 0 : turn_store(cursor_open(t->txn, TABLE_READY, &t->ready));
     if (r != 0)
-        return turn_store(r);
+        return r;
+    r = turn_store(
+        cursor_seek(t->ready, key_ready(&k, p->number, a->number, 0, zero), ret_key, &value));
+    if (r != 0)
+        return r;
     if (memcmp(ret_key->p, k.b, sizeof p->number + sizeof a->number) != 0)
         return err_raise(-EBADMSG); /* the ring says it has one */
     return 0;

@@ -99,8 +99,11 @@ static int finish(struct turn *t, const Rota__Finish *q, Rota__State *ret_state)
         return r; /* it has ended under this very token: the same answer again */
     if (l->cancel_ms)
         return turn_refuse(t, E_CANCELLED, "%s was cancelled", q->lease->job);
-    if (q->n_artifact && !t->in->is_vetted)
+    if ((q->n_artifact || q->attestation) && !t->in->is_vetted)
         return TURN_VET;
+    r = turn_vetted(t);
+    if (r != 0)
+        return r;
     ending_error(&e, q->error);
     r = ending_facts(t, &e, q);
     if (r == 0)

@@ -6,6 +6,7 @@
  * starve a tier.        */
 #include "engine/turn.h"
 
+#include "form.h"
 #include "store/keys.h"
 
 #include <errno.h>
@@ -36,6 +37,20 @@ static int class_make(struct turn *t, const char *name, struct pool *p)
     return turn_store(row_put(t->txn, &class_row_type, span_str(name), &row));
 }
 
+/* A new name. The wire lets longer ones through, and in a publish any line; what is stored here must
+ * be loaded again, and be a name that a worker can offer. */
+static int name_check(struct turn *t, const char *name)
+{
+    const struct form_row *form = form_row(FORM_NAME);
+    size_t n = strlen(name);
+    if (n > CLASS_NAME_MAX)
+        return turn_refuse(t, E_FIELD_TOO_LONG, "\"%s\": names of classes and pools have at most %d",
+                           name, CLASS_NAME_MAX);
+    if (!form->fits((const uint8_t *)name, n))
+        return turn_refuse(t, form->code, "class \"%s\": %s", name, form->text);
+    return 0;
+}
+
 int class_check(struct turn *t, const char *name)
 {
     if (cache_class(t->cache, name))
@@ -45,7 +60,7 @@ int class_check(struct turn *t, const char *name)
     if (t->cache->classes_n == CLASSES_ALL_MAX || t->cache->pools_n == POOLS_MAX)
         return turn_refuse(t, E_POOL_LIMIT, "there are already %zu classes in %zu pools",
                            t->cache->classes_n, t->cache->pools_n);
-    return 0;
+    return name_check(t, name);
 }
 
 int class_for_publish(struct turn *t, const char *name, struct pool **ret_pool)
@@ -64,9 +79,20 @@ int class_for_publish(struct turn *t, const char *name, struct pool **ret_pool)
     return r;
 }
 
+static int names_check(struct turn *t, const char *pool, char **classes, size_t n)
+{
+    int r = name_check(t, pool);
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = name_check(t, classes[i]);
+    return r;
+}
+
 /* Refuses before anything is made. */
 static int classes_check(struct turn *t, const char *pool, char **classes, size_t n)
 {
+    int r = names_check(t, pool, classes, n);
+    if (r != 0)
+        return r;
     for (size_t i = 0; i < n; i++) {
         const struct class *class = cache_class(t->cache, classes[i]);
         if (class && strcmp(class->pool->name, pool) != 0)

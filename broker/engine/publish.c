@@ -73,6 +73,7 @@ static int check_account(struct turn *t, struct offer *o)
 
 static int check_timeout(struct turn *t, struct offer *o)
 {
+    assert(o->account);
     uint8_t tier = o->account->tier;
     if (tier_timeout(tier, o->q->timeout_ms, &o->timeout_ms))
         return 0;

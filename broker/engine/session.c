@@ -31,7 +31,6 @@ struct pool *pool_new(struct cache *c, uint16_t number, const char *name)
     undo_born(c->undo, p, free);
     p->number = number;
     p->rotation = ROTATION_FRESH;
-    p->heat_alarm.kind = ALARM_HEAT;
     p->is_dirty = true;
     memcpy(p->name, name, strnlen(name, POOL_NAME_MAX));
     SET(c->undo, c->pools[number], p);

@@ -50,6 +50,25 @@ static void pipe_is_known(struct turn *t)
     t->fx->known = e;
 }
 
+int turn_vetted(struct turn *t)
+{
+    if (!t->in->is_vetted || t->in->vetted == E_OK)
+        return 0;
+    /* An empty text would hide the catalogue's words. */
+    return t->in->vetted_text[0] ? turn_refuse(t, t->in->vetted, "%s", t->in->vetted_text)
+                                 : (int)t->in->vetted;
+}
+
+/* Revoked by a request before it in this very turn: the rest of the engine hears of it after the
+ * commit. */
+static bool is_revoked_now(const struct turn *t)
+{
+    for (unsigned i = 0; i < t->engine->revoked_n; i++)
+        if (t->engine->revoked[i] == t->who.key_serial)
+            return true;
+    return false;
+}
+
 static int request_run(struct turn *t, const Rota__Request *request)
 {
     const struct op_row *op = op_row(t->in->op_tag);
@@ -57,12 +76,15 @@ static int request_run(struct turn *t, const Rota__Request *request)
     if (!op || !handler)
         return E_OPERATION_UNKNOWN;
     enum error_code code = auth_check(t->engine->config.auth, t->txn, request, op, &t->who);
+    if (code == E_OK && is_revoked_now(t))
+        code = E_KEY_REVOKED;
     if (code != E_OK)
         return (int)code;
     pipe_is_known(t);
     t->origin = request->origin;
-    if (t->in->is_vetted && t->in->vetted != E_OK)
-        return turn_refuse(t, t->in->vetted, "%s", t->in->vetted_text);
+    /* A finish says it itself: the lease that came with it is tried all the same. */
+    if (t->in->vetted != E_OK && op->tag != ROTA__REQUEST__OP_FINISH_AND_LEASE)
+        return turn_vetted(t);
     Rota__Reply *reply = reply_new(t, op->tag);
     if (!reply)
         return err_raise(-ENOMEM);
@@ -105,9 +127,6 @@ static int alarm_fire(struct turn *t, struct alarm *a)
         return 0;
     case ALARM_WORKER:
         worker_alarm(t, CONTAINER(a, worker, alarm));
-        return 0;
-    case ALARM_HEAT:
-        alarm_clear(&t->cache->alarms, a, t->undo);
         return 0;
     }
     return 0;
@@ -194,7 +213,8 @@ static void refuse_full(struct engine *e, struct now now, struct inbound *in, in
                         struct effects *fx)
 {
     struct turn t = {.engine = e, .fx = fx, .now = now};
-    effect_error(&t, &in->to, r == TURN_FULL ? E_STORE_FULL : E_MEMORY, NULL);
+    if (in->kind == INBOUND_REQUEST)
+        effect_error(&t, &in->to, r == TURN_FULL ? E_STORE_FULL : E_MEMORY, NULL);
 }
 
 int engine_turn(struct engine *e, struct now now, struct inbound *requests, struct effects *fx)
@@ -207,6 +227,7 @@ int engine_turn(struct engine *e, struct now now, struct inbound *requests, stru
         return r < 0 ? err_pass(r) : 0;
     if (e->config.checks_aborts && engine_check(e) != 0)
         return err_raise(-EBADMSG);
+    effects_reset(fx); /* what the undone turn took of the arena is needed again */
     for (struct inbound *in = requests; in; in = in->next) {
         in->wants_vetting = false;
         r = turn_once(e, now, in, 1, fx);

@@ -77,6 +77,8 @@ static inline int turn_refusal(int code)
     return code;
 }
 
+/* 0, or the refusal when the objects that the request names were looked at and found wrong. */
+int turn_vetted(struct turn *t);
 /* Arena text; NULL only without memory. */
 char *turn_str(struct turn *t, struct span s);
 char *turn_job(struct turn *t, struct job_id id);

@@ -4,6 +4,7 @@
 # Why it matters: inside the tree every header and symbol is at hand; a header that was not installed,
 # an include that only works here or a symbol that the version script hides is seen only outside.
 # Installs into a folder of its own, compiles a small program with what pkg-config says, and runs it.
+# A sanitized library needs a sanitized program, hence CC and CFLAGS from the build.
 set -eu
 build=$1
 dir=$(mktemp -d)
@@ -39,8 +40,8 @@ int main(int argc, char **argv)
     return wrong;
 }
 C
-# shellcheck disable=SC2046
-${CC:-cc} -std=gnu17 -Wall -Wextra -Werror "$dir/program.c" -o "$dir/program" $(ask --cflags --libs)
+# shellcheck disable=SC2046,SC2086 # lists of words
+${CC:-cc} ${CFLAGS:-} -std=gnu17 -Wall -Wextra -Werror "$dir/program.c" -o "$dir/program" $(ask --cflags --libs)
 LD_LIBRARY_PATH=$(ask --variable=libdir) "$dir/program" "ipc://$dir/nobody"
 echo "version $(ask --modversion), $(find "$dir/root$prefix/include/rota" -type f | wc -l) headers installed," \
     "$(nm -D --defined-only "$(ask --variable=libdir)/librota.so" | wc -l) symbols exported"

@@ -35,7 +35,9 @@ ROOTS = {"proto": ["proto"], "broker": ["broker", "proto"], "worker": ["worker",
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atof|strtok|sleep|usleep"
                     r"|system|popen|mktemp|tmpnam|alloca)\s*\(")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
-LOG = re.compile(r"\blog_(?:error|warn|info|debug)\(\s*\"([a-z0-9_.]+)\"")
+# The id, or the two that a condition chooses from.
+LOG = re.compile(r"\b(?:log_(?:error|warn|info|debug)\(|endpoint_note\(e,)\s*(?:[^\";]*\? )?"
+                 r"\"([a-z0-9_.]+)\"(?: : \"([a-z0-9_.]+)\")?")
 found = []
 
 
@@ -117,6 +119,10 @@ def check_log_ids(ids):
     for name, place in sorted(ids.items()):
         if f"`{name}`" not in text:
             say(place, 1, f"log id {name} is not in docs/log-ids.md")
+    for number, line in enumerate(text.splitlines(), 1):
+        m = re.match(r"\| `([a-z0-9_.]+)` \|", line)
+        if m and m.group(1) not in ids:
+            say("docs/log-ids.md", number, f"no code writes log id {m.group(1)}")
 
 
 def self_test():
@@ -149,8 +155,9 @@ def main():
         text = (TOP / path).read_text()
         check_includes(path, text, used)
         check_text(path, text, True)
-        for name in LOG.findall(re.sub(r"/\*.*?\*/", "", text, flags=re.S)):
-            ids.setdefault(name, path)
+        for names in LOG.findall(re.sub(r"/\*.*?\*/", "", text, flags=re.S)):
+            for name in filter(None, names):
+                ids.setdefault(name, path)
     for path in headers:
         if path not in used and Path(path).name not in used:
             say(path, 1, "no file includes it")
