@@ -53,6 +53,8 @@ static int read_object(struct ask *a, const struct artifact_id *id, uint64_t off
     uint64_t size;
     size_t n = 0;
     int r = artifacts_find(a->edge->artifacts, id, &size);
+    if (r == 0 && offset > size)
+        offset = size;
     if (r == 0)
         r = artifacts_read(a->edge->artifacts, id, offset, buf, LOG_READ_BYTES_MAX, &n);
     if (r == 0)

@@ -109,6 +109,7 @@ bool vet_submit(struct vet *v, struct inbound *in)
     if (!w)
         return false;
     w->in = in;
+    w->pipe = in->peer.pipe;
     pthread_mutex_lock(&v->lock);
     bool fits = v->waiting < VETS_MAX;
     if (fits) {
@@ -148,9 +149,9 @@ void vet_pipe_gone(struct vet *v, uint32_t pipe)
 {
     pthread_mutex_lock(&v->lock);
     for (struct work *w = v->work; w; w = w->next)
-        if (w->in && w->in->peer.pipe == pipe)
+        if (w->in && w->pipe == pipe)
             w->pipe_is_gone = true;
-    if (v->at_hand && v->at_hand->in->peer.pipe == pipe)
+    if (v->at_hand && v->at_hand->pipe == pipe)
         v->at_hand->pipe_is_gone = true;
     pthread_mutex_unlock(&v->lock);
 }

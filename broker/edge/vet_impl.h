@@ -42,6 +42,7 @@ struct vetted {
 struct work {
     struct work *next;
     struct inbound *in;    /* a request to vet, or NULL: */
+    uint32_t pipe;         /* of the request; the request itself may be gone already */
     struct claim_key gone; /* an object to look at again */
     bool pipe_is_gone;
 };

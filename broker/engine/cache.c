@@ -245,6 +245,8 @@ static int load_lease(struct load *l, struct span key, struct span value)
     lease->silent_bt_ms = l->broker_ms + l->lease_ms;
     w->facts.seen_bt_ms = l->broker_ms;
     alarm_set(&c->alarms, &lease->alarm, lease->silent_bt_ms, NULL);
+    /* Should it never come back, it leaves the list after its leases. */
+    alarm_set(&c->alarms, &w->alarm, lease->silent_bt_ms, NULL);
     return 0;
 }
 
@@ -292,6 +294,24 @@ int cache_load(struct cache *c, struct txn *txn, uint64_t broker_ms, uint64_t le
     return r < 0 ? err_pass(r) : 0;
 }
 
+/* Looks only when as many have come as may stay idle, so that many busy accounts cost a turn nothing.
+ */
+static void accounts_forget_idle(struct cache *c)
+{
+    size_t bucket;
+    if (c->accounts.count < c->accounts_kept + ACCOUNTS_IDLE_MAX)
+        return;
+    for (struct map_node *n = map_begin(&c->accounts, &bucket), *next; n; n = next) {
+        next = map_after(&c->accounts, n, &bucket);
+        struct account *a = CONTAINER(n, account, by_number);
+        if (a->tallies)
+            continue;
+        map_del(&c->accounts, n, NULL);
+        account_destroy(a);
+    }
+    c->accounts_kept = c->accounts.count;
+}
+
 int cache_tend(struct cache *c)
 {
     assert(undo_entries(c->undo) == 0);
@@ -301,17 +321,7 @@ int cache_tend(struct cache *c)
     int r = alarms_tend(&c->alarms, 8192);
     if (r < 0)
         return err_pass(r);
-    if (c->accounts.count <= (size_t)ACCOUNTS_IDLE_MAX * 2)
-        return 0;
-    size_t bucket;
-    for (struct map_node *n = map_begin(&c->accounts, &bucket), *next; n; n = next) {
-        next = map_after(&c->accounts, n, &bucket);
-        struct account *a = CONTAINER(n, account, by_number);
-        if (a->tallies)
-            continue;
-        map_del(&c->accounts, n, NULL);
-        account_destroy(a);
-    }
+    accounts_forget_idle(c);
     return 0;
 }
 

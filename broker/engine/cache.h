@@ -83,9 +83,11 @@ struct lease {
     uint64_t told_bt_ms;   /* when its worker last heard of the cancel */
     struct alarm alarm;
     uint64_t version;
-    uint32_t percent;
-    char phase[PHASE_NAME_MAX + 1];
-    char message[PROGRESS_TEXT_MAX + 1];
+    struct lease_progress {
+        uint32_t percent;
+        char phase[PHASE_NAME_MAX + 1];
+        char message[PROGRESS_TEXT_MAX + 1];
+    } progress;
 };
 
 /* A parked lease call. */
@@ -157,6 +159,7 @@ struct cache {
     struct class classes[CLASSES_ALL_MAX];
     size_t classes_n;
     struct map accounts, leases, workers;
+    size_t accounts_kept; /* when idle ones were last forgotten */
     struct account *dirty;
     struct alarms alarms;
     struct board_totals totals; /* as of the last commit */

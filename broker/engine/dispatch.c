@@ -12,7 +12,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { LEASE_JOBS_MAX = 64, LEASE_WAIT_MS_MAX = 600000 };
+enum {
+    LEASE_JOBS_MAX = 64,
+    LEASE_WAIT_MS_MAX = 600000,
+    LEASE_BYTES_MAX = 200 << 10, /* of one answer: then one more job still fits a message of TCP */
+};
 
 /* ---- the call ---- */
 
@@ -321,10 +325,13 @@ static int poll_serve(struct turn *t, struct pool *p, struct poll *poll)
     Rota__LeaseResult *result = lease_result(t, poll->jobs_max);
     if (!result)
         return err_raise(-ENOMEM);
-    while (result->n_job < poll->jobs_max && pool_eligible(p) && t->granted < TURN_JOBS_MAX) {
+    size_t bytes = 0;
+    while (result->n_job < poll->jobs_max && bytes < LEASE_BYTES_MAX && pool_eligible(p) &&
+           t->granted < TURN_JOBS_MAX) {
         int r = dispatch_one(t, p, poll, &result->job[result->n_job]);
         if (r != 0)
             return r;
+        bytes += rota__leased_job__get_packed_size(result->job[result->n_job]);
         result->n_job++;
     }
     poll_answer(t, poll, result);

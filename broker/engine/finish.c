@@ -135,6 +135,7 @@ int turn_finish_and_lease(struct turn *t, const Rota__Request *request, Rota__Re
     int finished = finish(t, q->finish, &state);
     if (finished < 0 || finished >= ERROR_CODE_COUNT)
         return finished;
+    t->text = NULL; /* the finish's; the lease has words of its own */
     int r = lease_check(t, q->lease, &pool);
     if (r == 0)
         r = lease_park(t, q->lease, pool, &poll);

@@ -33,8 +33,9 @@ static uint64_t waiting_of(const struct cache *c)
 void fold_add(struct turn *t, struct job_id id, uint64_t account, uint32_t app)
 {
     struct cache *c = t->cache;
-    /* Beyond unfolded_end nobody reads, so only the end is journaled. */
-    c->unfolded[c->unfolded_end % UNFOLDED_MAX] = (struct unfolded){id, account, app};
+    assert(waiting_of(c) < UNFOLDED_MAX);
+    /* The slot may be that of a job which was folded earlier in this turn. */
+    SET(t->undo, c->unfolded[c->unfolded_end % UNFOLDED_MAX], ((struct unfolded){id, account, app}));
     SET(t->undo, c->unfolded_end, c->unfolded_end + 1);
     t->engine->publish_ms = t->bt_ms;
 }
@@ -59,8 +60,7 @@ static void batch_seal(struct cache *c)
     qsort(f->batch, f->n, sizeof *f->batch, by_account);
 }
 
-/* Out of RAM. Some of these jobs may be of this very turn, so an abort must take the batch back:
- * its members are journaled, and its contents made again from the ring buffer. */
+/* Out of RAM. Some of these jobs may be of this very turn, so an abort must take the batch back. */
 static void batch_own(struct turn *t)
 {
     struct cache *c = t->cache;
@@ -143,6 +143,8 @@ static int batch_end(struct turn *t)
         f->has_tail = job_id_cmp(f->tail_at, f->tail_end) < 0;
     f->n = f->at = 0;
     f->is_sealed = false;
+    f->done = f->last;
+    c->fold_ended = true; /* from here on this turn may write over what it would have to restore */
     return turn_store(row_put(t->txn, &meta_row_type, span_str("fold"), &row));
 }
 
@@ -158,6 +160,19 @@ static int batch_slice(struct turn *t, size_t n)
             return r;
     }
     return end == f->n ? batch_end(t) : 0;
+}
+
+/* The members of the batch are restored by the journal, its contents are not: it begins anew from the
+ * last place that was stored. Folding a job twice changes nothing. */
+void fold_aborted(struct cache *c)
+{
+    struct fold *f = &c->fold;
+    if (!c->fold_ended)
+        return;
+    c->fold_ended = false;
+    f->n = f->at = 0;
+    f->is_sealed = false;
+    f->tail_at = f->done;
 }
 
 /* ---- when ---- */
@@ -176,40 +191,40 @@ uint64_t fold_due_ms(const struct engine *e, uint64_t bt_ms)
     return quiet_ms < old_ms ? quiet_ms : old_ms;
 }
 
-/* Bursts of publish_many run ahead of the slices: then more at once, so that one turn's worth
- * always fits behind the tail. */
-static int fold_own(struct turn *t)
+/* One step: a piece of the sealed batch, else a piece of the next batch is gathered. */
+static int fold_step(struct turn *t, size_t slice)
 {
     struct cache *c = t->cache;
+    if (!c->fold.is_sealed && c->fold.has_tail)
+        return batch_gather(t);
+    if (!c->fold.is_sealed)
+        batch_own(t);
+    return batch_slice(t, slice);
+}
+
+/* As many steps as it takes. */
+static int fold_down_to(struct turn *t, uint64_t most)
+{
     int r = 0;
-    bool is_full;
-    do {
-        uint64_t waiting = waiting_of(c);
-        is_full = waiting > UNFOLDED_MAX - 2 * TURN_JOBS_MAX;
-        bool is_crowded = waiting > UNFOLDED_MAX - FOLD_BATCH_MAX / 2;
-        if (!c->fold.is_sealed && waiting)
-            batch_own(t);
-        if (c->fold.is_sealed)
-            r = batch_slice(t, is_crowded ? 16 * FOLD_SLICE : FOLD_SLICE);
-    } while (r == 0 && is_full);
+    while (r == 0 && waiting_of(t->cache) > most)
+        r = fold_step(t, FOLD_BATCH_MAX);
     return r;
 }
 
+int fold_make_room(struct turn *t)
+{
+    return fold_down_to(t, UNFOLDED_MAX - 1);
+}
+
+/* Bursts run ahead of the slices: then more at once, so that an ordinary turn's worth always fits
+ * behind the tail and no publish has to wait for room. */
 int fold_some(struct turn *t)
 {
-    struct cache *c = t->cache;
-    bool is_full = waiting_of(c) > UNFOLDED_MAX - 2 * TURN_JOBS_MAX;
+    uint64_t waiting = waiting_of(t->cache), room = UNFOLDED_MAX - waiting;
+    bool is_full = room < 2 * TURN_JOBS_MAX, is_crowded = room < FOLD_BATCH_MAX / 2;
     if (fold_due_ms(t->engine, t->bt_ms) > t->bt_ms && !is_full)
         return 0;
     t->engine->fold_ms = t->bt_ms;
-    if (!c->fold.has_tail)
-        return fold_own(t);
-    /* One step a turn, or, when this process's own tail is full, as many as it takes: a batch that
-     * was read is sealed and written before the next is read. */
-    int r = 0;
-    do {
-        r = c->fold.is_sealed ? batch_slice(t, is_full ? FOLD_BATCH_MAX : FOLD_SLICE)
-                              : batch_gather(t);
-    } while (r == 0 && is_full && c->fold.has_tail && c->fold.n);
-    return r;
+    return is_full ? fold_down_to(t, UNFOLDED_MAX - 2 * TURN_JOBS_MAX)
+                   : fold_step(t, is_crowded ? 16 * FOLD_SLICE : FOLD_SLICE);
 }

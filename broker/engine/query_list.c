@@ -222,6 +222,9 @@ static enum error_code page_fill(struct query *q, struct page *page)
     enum error_code e = page_walk(q, page, TABLE_JOB, empty, page->fold);
     if (e || page->is_full)
         return e;
+    /* A batch that is being folded stands in both: the index counts only up to the fold. */
+    if (job_id_cmp(page->below, page->fold) > 0)
+        page->below = job_id_after(page->fold);
     struct span prefix = page->app ? key_of_app(&k, page->account, page->app, none)
                                    : key_of_account(&k, page->account, none);
     prefix.n -= sizeof none.b;

@@ -20,7 +20,8 @@ bool query_watch_is_news(const struct query *q, uint64_t *ret_from)
     if (result->job) /* an ended job never changes again: waiting would be for nothing */
         return result->version != watch->version || is_over(result->job->state);
     *ret_from = result->next;
-    return result->n_event > 0;
+    /* An answer that ended at the bound is given though it is empty: nothing may wake it later. */
+    return result->n_event > 0 || result->next - watch->from >= EVENTS_SCAN_MAX;
 }
 
 /* The state of one reading of the event log. */

@@ -16,13 +16,13 @@ static void show_lease(struct engine *e, const struct effect_job *job)
                             .tier = l->tier,
                             .attempt = l->attempt,
                             .cancelling = l->cancel_ms != 0,
-                            .percent = l->percent,
+                            .percent = l->progress.percent,
                             .granted_ms = l->granted_ms,
                             .timeout_ms = l->timeout_ms,
                             .version = l->version};
     memcpy(b.worker, l->worker->facts.name, sizeof b.worker);
-    memcpy(b.phase, l->phase, sizeof b.phase);
-    memcpy(b.message, l->message, sizeof b.message);
+    memcpy(b.phase, l->progress.phase, sizeof b.phase);
+    memcpy(b.message, l->progress.message, sizeof b.message);
     if (board_put_lease(e->config.board, &b) < 0)
         board_drop_lease(e->config.board, l->job); /* out of memory: better absent than stale */
 }

@@ -114,16 +114,30 @@ void worker_beat(struct turn *t, struct worker *w)
 
 /* ---- the call ---- */
 
+/* Copies what fits, cut between two characters: what is told on must stay UTF-8. */
+static void text_cut(char *to, size_t room, const char *text)
+{
+    size_t n = strlen(text);
+    if (n >= room)
+        for (n = room - 1; n && ((uint8_t)text[n] & 0xc0) == 0x80;)
+            n--;
+    memcpy(to, text, n);
+    memset(to + n, 0, room - n);
+}
+
+/* Journaled, though it is news and no promise: a turn that is undone and applied again must find it
+ * new again, or nobody would be told. */
 static void progress_apply(struct turn *t, struct lease *l, const Rota__JobProgress *p)
 {
+    struct lease_progress now = {.percent = p->percent > 100 ? 100 : p->percent};
+    text_cut(now.phase, sizeof now.phase, p->phase);
+    text_cut(now.message, sizeof now.message, p->message);
     SET(t->undo, l->silent_bt_ms, t->bt_ms + t->engine->config.lease_ms);
-    if (l->percent == p->percent && strcmp(l->phase, p->phase) == 0 &&
-        strcmp(l->message, p->message) == 0)
+    if (l->progress.percent == now.percent && strcmp(l->progress.phase, now.phase) == 0 &&
+        strcmp(l->progress.message, now.message) == 0)
         return;
     SET(t->undo, l->version, l->version + 1);
-    l->percent = p->percent > 100 ? 100 : p->percent; /* news, not a promise: not journaled */
-    snprintf(l->phase, sizeof l->phase, "%s", p->phase);
-    snprintf(l->message, sizeof l->message, "%s", p->message);
+    SET(t->undo, l->progress, now);
     effect_job(t, l->job, l->account->number, false);
 }
 
@@ -148,19 +162,21 @@ static int progress_all(struct turn *t, const struct worker *w, const Rota__Hear
     return 0;
 }
 
-static bool cancel_is_due(const struct turn *t, const struct worker *w)
+/* Broker time at which the worker must hear of a cancel (again); UINT64_MAX: of none. */
+static uint64_t cancel_due_ms(const struct worker *w)
 {
+    uint64_t due_ms = UINT64_MAX;
     for (const struct lease *l = w->leases; l; l = l->worker_next)
-        if (l->cancel_ms && l->told_bt_ms + CANCEL_REPEAT_MS <= t->bt_ms)
-            return true;
-    return false;
+        if (l->cancel_ms && l->told_bt_ms + CANCEL_REPEAT_MS < due_ms)
+            due_ms = l->told_bt_ms + CANCEL_REPEAT_MS;
+    return due_ms;
 }
 
 static bool has_news(const struct turn *t, const struct worker *w,
                      const Rota__HeartbeatResult *result)
 {
     return result->n_lost || result->heat_slots != w->told_heat_slots ||
-           result->heat_until_ms != w->told_heat_until_ms || cancel_is_due(t, w);
+           result->heat_until_ms != w->told_heat_until_ms || cancel_due_ms(w) <= t->bt_ms;
 }
 
 static uint64_t park_ms(const struct turn *t, const Rota__Heartbeat *q)
@@ -170,11 +186,13 @@ static uint64_t park_ms(const struct turn *t, const Rota__Heartbeat *q)
     return wait < third ? wait : third;
 }
 
+/* Not past the moment at which a cancel is told again: the answer that told it may be lost. */
 static void beat_park(struct turn *t, struct worker *w, const Rota__Heartbeat *q)
 {
+    uint64_t until_ms = t->bt_ms + park_ms(t, q), cancel_ms = cancel_due_ms(w);
     SET(t->undo, w->beat_parked, true);
     SET(t->undo, w->beat_to, t->in->to);
-    SET(t->undo, w->beat_until_bt_ms, t->bt_ms + park_ms(t, q));
+    SET(t->undo, w->beat_until_bt_ms, until_ms < cancel_ms ? until_ms : cancel_ms);
     SET(t->undo, w->key_serial, t->who.key_serial);
     alarm_renew(t, w);
 }

@@ -113,9 +113,15 @@ def check_built(sources):
             say(path, 1, "no meson.build builds it")
 
 
-def check_log_ids(ids):
+def check_log_ids(ids, sources):
+    """Both ways: an id without its entry, and an entry whose id no source says any more."""
     doc = TOP / "docs/log-ids.md"
     text = doc.read_text() if doc.is_file() else ""
+    code = "\n".join((TOP / p).read_text() for p in sources)
+    for number, line in enumerate(text.splitlines(), 1):
+        m = re.match(r"\| `([a-z0-9_.]+)` \|", line)
+        if m and f'"{m.group(1)}"' not in code:
+            say("docs/log-ids.md", number, f"no source says {m.group(1)}")
     for name, place in sorted(ids.items()):
         if f"`{name}`" not in text:
             say(place, 1, f"log id {name} is not in docs/log-ids.md")
@@ -162,7 +168,7 @@ def main():
         if path not in used and Path(path).name not in used:
             say(path, 1, "no file includes it")
     check_built(sources)
-    check_log_ids(ids)
+    check_log_ids(ids, sources)
     for line in found:
         print(line)
     print(f"tidy: {len(sources)} sources, {len(headers)} headers, {len(ids)} log ids, {len(found)} findings")

