@@ -49,7 +49,8 @@ static int client_make(struct worker_settings *s, struct rota_client **ret_clien
     const struct rota_client_config config = {.url = s->url,
                                               .environment = s->environment,
                                               .credential = s->credential,
-                                              .tls_ca_file = s->tls_ca};
+                                              .tls_ca_file = s->tls_ca,
+                                              .tls_cert_key_file = s->tls_cert_key};
     int r = rota_client_new(&config, ret_client);
     settings_forget_key(s);
     if (r == 0)

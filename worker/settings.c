@@ -44,6 +44,9 @@ static const struct option_row rows[] = {
                TIB, "size limit of one job's workspace in memory"),
     OPTION_STR(struct worker_settings, tls_ca, "tls-ca", "FILE", NULL,
                "tls+tcp: PEM file of the authority that signed the broker's certificate"),
+    OPTION_STR(
+        struct worker_settings, tls_cert_key, "tls-cert-key", "FILE", NULL,
+        "tls+tcp: PEM file with our own certificate and key, for a broker that asks for one"),
     OPTION_STR(struct worker_settings, config, "config", "FILE", NULL,
                "configuration file: NAME = VALUE of any option here"),
 };
@@ -163,7 +166,7 @@ static int key_file_read(struct worker_settings *s)
     char what[512];
     if (r == -EPERM) {
         snprintf(what, sizeof what, "%s can be read by others", s->key_file);
-        return complain(EXIT_NOT_ALLOWED, what,
+        return complain(EXIT_CONFIG, what,
                         "chmod 600 it, and change the key if others use this machine");
     }
     if (r < 0) {

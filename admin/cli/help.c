@@ -50,6 +50,7 @@ struct option_spec command_spec(const struct command *c, struct option_row rows[
         .about = *ret_about,
         .rows = rows,
         .n = command_rows(c, rows),
+        .flags_only = c->n_rows,
     };
 }
 

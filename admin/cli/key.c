@@ -9,9 +9,11 @@
 
 #include <base/file.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct key_settings {
     struct common common;
@@ -45,10 +47,20 @@ static void key_row(struct table *t, const Rota__Key *key)
     table_cell(t, key->revoked_ms ? STYLE_BAD : STYLE_DIM, "%s", text_time(key->revoked_ms, text));
 }
 
+/* Before the key is made: a key that could not be written down would be lost, and in force. */
+static int key_file_claim(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return cli_io(path, -errno);
+    close(fd);
+    return EXIT_OK;
+}
+
 static int key_file_write(const struct cli *cli, const char *path, const char *credential)
 {
     char *text = x_printf("%s\n%s\n", credential, cli->environment);
-    int r = access(path, F_OK) == 0 ? -EEXIST : file_write(path, 0600, text, strlen(text));
+    int r = file_write(path, 0600, text, strlen(text));
     sodium_memzero(text, strlen(text));
     free(text);
     return r < 0 ? cli_io(path, r) : EXIT_OK;
@@ -89,11 +101,16 @@ static int key_create_run(struct cli *cli)
     op.name = (char *)(s->name ? s->name : "");
     CLI_REQUEST(request, KEY_CREATE, key_create, &op);
     AUTO_REPLY reply = NULL;
-    int code = cli_call(cli, &request, &reply);
+    int code = s->out ? key_file_claim(s->out) : EXIT_OK;
     if (code)
         return code;
-    if (!reply->key_create->key)
-        return cli_error(E_MALFORMED, "the broker's answer holds no key");
+    code = cli_call(cli, &request, &reply);
+    if (code == EXIT_OK && !reply->key_create->key)
+        code = cli_error(E_MALFORMED, "the broker's answer holds no key");
+    if (code && s->out)
+        unlink(s->out);
+    if (code)
+        return code;
     code = key_show(cli, reply->key_create);
     sodium_memzero(reply->key_create->credential, strlen(reply->key_create->credential));
     return code;

@@ -4,6 +4,7 @@
 #include "verify.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct verify_settings {
@@ -61,15 +62,16 @@ static int verify_run(struct cli *cli)
     struct verify_result result;
     uint8_t key[SIGN_PUBLIC_BYTES];
     char failed[256] = "";
-    if (!s->public_key || !*s->public_key)
+    const char *path = s->public_key ? s->public_key : getenv("ROTA_PUBLIC_KEY");
+    if (!path || !*path)
         return cli_config(
             "pass --public-key FILE or set ROTA_PUBLIC_KEY; the file is the broker's sign.pub, "
             "from its operator and not from beside the bundle",
             "there is no key to trust");
-    int r = sign_public_read(s->public_key, key);
+    int r = sign_public_read(path, key);
     if (r < 0)
         return cli_config("it is one line of base64url, as `rotad init` writes sign.pub",
-                          "the public key %s: %s", s->public_key, strerror(-r));
+                          "the public key %s: %s", path, strerror(-r));
     r = verify_folder(cli->args[0], key, &result, failed);
     int code = r < 0 ? cli_io(failed, r) : show(cli, &result);
     verify_deinit(&result);

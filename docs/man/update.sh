@@ -28,7 +28,10 @@ fill() {
   local page=$here/$1 mark="; $2" said new
   shift 2
   said=$("$@") || { echo "$* failed"; exit 1; }
-  [ -n "$said" ] && grep -q "^$mark: end" "$page" || { echo "nothing for \"$mark\" in $page"; exit 1; }
+  if [ -z "$said" ] || ! grep -q "^$mark: end" "$page"; then
+    echo "nothing for \"$mark\" in $page"
+    exit 1
+  fi
   new=$(mktemp)
   {
     sed "/^$mark: begin/q" "$page"
@@ -50,10 +53,7 @@ fill rota-worker.1.scd options options "$worker"
 fill rota-bench.1.scd options options "$bench"
 [ "$check" = 1 ] || exit 0
 [ "$differs" = 0 ] || exit 1
-if command -v scdoc >/dev/null; then
-  for page in "$here"/*.scd; do scdoc <"$page" >/dev/null; done
-else
-  echo "scdoc is not here, so the pages' form was not looked at (scripts/setup --dev brings it)"
-fi
+pages=("$here"/*.scd)
+for page in "${pages[@]}"; do scdoc <"$page" >/dev/null; done
 echo "$(grep -c '^## rota ' "$here/rota.1.scd") commands and $(cat "$here"/*.1.scd | grep -c '^\*--') options stand in" \
-  "$(ls "$here"/*.scd | wc -l) pages as in the programs"
+  "${#pages[@]} pages as in the programs"

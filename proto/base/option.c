@@ -252,7 +252,7 @@ static const char *environment_of(const struct option_row *row, char name[ENV_NA
 static int environment_apply(struct parse *p)
 {
     p->layer = "environment";
-    for (size_t i = 0; i < p->spec->n; i++) {
+    for (size_t i = p->spec->flags_only; i < p->spec->n; i++) {
         char name[ENV_NAME_MAX], message[MESSAGE_MAX];
         const char *value = environment_of(&p->spec->rows[i], name);
         if (!value || value_store(p, &p->spec->rows[i], value, message))

@@ -65,6 +65,10 @@ struct option_spec {
     const struct option_row *rows;
     size_t n;
     const char *file_option; /* name of the option that names the configuration file, or NULL */
+    /* The first so many rows are flags alone, never read from the environment: a command's own
+     * options. ROTA_TIER, say, which a job sees, must not become the --tier of a command that the
+     * job runs.    */
+    size_t flags_only;
 };
 
 enum option_outcome {

@@ -25,7 +25,7 @@ enum {
 };
 
 struct settings {
-    const char *url, *key_file, *environment, *tls_ca, *rotad;
+    const char *url, *key_file, *environment, *tls_ca, *tls_cert_key, *rotad;
     uint64_t in_flight, accounts, seconds, jobs, bulk;
     bool json, no_keys;
 };

@@ -18,6 +18,7 @@ static const struct option_row rows[] = {
       "with --url: an operator key; the second line names the environment"),
     O(STR, environment, "environment", "NAME", NULL, "instead of the key file's second line"),
     O(STR, tls_ca, "tls-ca", "FILE", NULL, "authority of a tls+tcp broker (PEM)"),
+    O(STR, tls_cert_key, "tls-cert-key", "FILE", NULL, "our own certificate and key (PEM)"),
     O(U64, in_flight, "in-flight", "N", 64, 1, 8192, "calls that wait for an answer at once"),
     O(U64, accounts, "accounts", "N", 1, 1, ACCOUNTS_MAX,
       "accounts bench-0001, ... that jobs are published for in turn"),

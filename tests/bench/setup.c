@@ -71,6 +71,7 @@ int bench_connect(struct bench *b)
         .environment = b->environment,
         .credential = b->credential,
         .tls_ca_file = b->settings->tls_ca,
+        .tls_cert_key_file = b->settings->tls_cert_key,
     };
     b->client = rota_client_free(b->client);
     int r = rota_client_new(&config, &b->client);

@@ -57,7 +57,13 @@ def accounts_apps_keys(kit):
     refused(kit, 77, "KEY_REVOKED", "list", key=key)
     os.chmod(key, 0o644)
     refused(kit, 78, "CONFIG", "list", key=key)
-    counted["commands"] += 9
+    keys = len(kit.json("key", "list")["keys"])
+    kit.rota("key", "create", "--role", "account", "--account", "acme", "--out", key, ok=(74, 78))
+    check(len(kit.json("key", "list")["keys"]) == keys, "a key was made that could not be written down")
+    kit.rota("account", "set", "plain", env={"ROTA_TIER": "P0"})  # what a job sees is no --tier
+    tiers = {a["account"]: a["tier"] for a in kit.json("account", "list")["accounts"]}
+    check(tiers["plain"] == "P3", f"ROTA_TIER became --tier: {tiers}")
+    counted["commands"] += 11
 
 
 def publish_and_wait(kit):

@@ -6,7 +6,6 @@ int phase_compile(struct work *w)
 {
     int r = work_step(w, STEP_COMPILE, -1);
     if (r == 0)
-        work_say(w, "bytecode: %llu bytes",
-                 (unsigned long long)product_bytes(w, w->bytecode_name));
+        work_say(w, "bytecode: %llu bytes", (unsigned long long)product_bytes(w, w->bytecode_name));
     return r;
 }
