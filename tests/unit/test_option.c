@@ -31,7 +31,13 @@ static const struct option_row rows[] = {
     OPTION_LIST(struct settings, listen, "listen", "URL", "address"),
 };
 static const struct option_spec spec = {
-    "rotad", "--data DIR --listen URL...", "The broker.", rows, ARRAY_LEN(rows), "config"};
+    .program = "rotad",
+    .usage = "--data DIR --listen URL...",
+    .about = "The broker.",
+    .rows = rows,
+    .n = ARRAY_LEN(rows),
+    .file_option = "config",
+};
 
 static char folder[] = "/tmp/rota-option-XXXXXX";
 static char file[64], dropins[64], first[80], second[80], told[80];
