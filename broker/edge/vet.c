@@ -111,9 +111,10 @@ bool vet_submit(struct vet *v, struct inbound *in)
     w->in = in;
     w->pipe = in->peer.pipe;
     pthread_mutex_lock(&v->lock);
-    bool fits = v->waiting < VETS_MAX;
+    bool fits = v->waiting < VETS_MAX && v->waiting_bytes + in->n <= VETS_BYTES_MAX;
     if (fits) {
         v->waiting++;
+        v->waiting_bytes += in->n;
         work_add(v, w);
     }
     pthread_mutex_unlock(&v->lock);
@@ -229,6 +230,7 @@ static void vet_one(struct vet *v, struct work *w)
     struct inbound *in = w->in;
     struct peer peer = in->peer;
     struct reply_to to = in->to;
+    size_t n = in->n;
     struct vetted *vetted = vetted_new(v, in);
     in->vetted = vetted ? vet_request(v, vetted, in) : E_MEMORY;
     in->is_vetted = true;
@@ -242,6 +244,7 @@ static void vet_one(struct vet *v, struct work *w)
     v->at_hand = NULL;
     bool pipe_is_gone = w->pipe_is_gone;
     v->waiting--;
+    v->waiting_bytes -= n;
     pthread_mutex_unlock(&v->lock);
     if (pipe_is_gone)
         pipe_gone_push(v, &peer);

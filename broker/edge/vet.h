@@ -9,7 +9,7 @@
 #include "edge/edge.h"
 #include "engine/engine.h"
 
-enum { VETS_MAX = 4096 };
+enum { VETS_MAX = 4096, VETS_BYTES_MAX = 64 << 20 };
 
 struct vet;
 MUST_USE int vet_start(struct edge *edge, struct vet **ret_vet);

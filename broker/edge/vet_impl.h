@@ -56,6 +56,7 @@ struct vet {
     pthread_cond_t came;
     struct work *work, **work_end, *at_hand;
     unsigned waiting;
+    size_t waiting_bytes;
     struct claim *claims;
     struct vetted *vetted;
     bool stops;

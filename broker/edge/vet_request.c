@@ -14,6 +14,7 @@
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { SOURCE_PREFIX_LEN = 7, SHA256_HEX_LEN = 64 };
 
@@ -66,9 +67,10 @@ static bool is_replay(struct vetting *g, const Rota__Publish *publish, uint64_t 
     return txn_get(g->txn, TABLE_IDEM, key, &value) == 0;
 }
 
-static enum error_code source_take(struct vetting *g, const struct artifact_id *id)
+static enum error_code source_take(struct vetting *g, const struct artifact_id *id,
+                                   uint64_t *ret_bytes)
 {
-    uint64_t size, size_max = g->v->edge->settings->source_bytes_max;
+    uint64_t size = 0, size_max = g->v->edge->settings->source_bytes_max;
     struct artifact_check check = {.size = UINT64_MAX, .size_max = size_max};
     int r = vet_claim(g->v, g->vetted, id);
     if (r == 0)
@@ -82,10 +84,12 @@ static enum error_code source_take(struct vetting *g, const struct artifact_id *
                    "what account %s uploaded has another hash, or is larger "
                    "than %llu bytes",
                    id->account, (unsigned long long)size_max);
+    *ret_bytes = size;
     return r < 0 ? fault(g, r, "the source could not be stored") : E_OK;
 }
 
-static enum error_code vet_source(struct vetting *g, const Rota__Publish *publish)
+static enum error_code vet_source(struct vetting *g, const Rota__Publish *publish,
+                                  uint64_t *ret_bytes)
 {
     struct key_buf k;
     struct account_row row;
@@ -101,21 +105,30 @@ static enum error_code vet_source(struct vetting *g, const Rota__Publish *publis
         return r < 0 ? E_STORE_FAULT : E_OK;
     memcpy(name, row.id.p, row.id.n);
     id.account = name;
-    return source_take(g, &id);
+    return source_take(g, &id, ret_bytes);
+}
+
+static enum error_code sources_make(struct vetting *g, size_t n)
+{
+    g->in->sources = calloc(n ? n : 1, sizeof *g->in->sources);
+    return g->in->sources ? E_OK : E_MEMORY;
 }
 
 static enum error_code vet_publish(struct vetting *g, const Rota__Request *request)
 {
-    return vet_source(g, request->publish);
+    enum error_code e = sources_make(g, 1);
+    return e ? e : vet_source(g, request->publish, &g->in->sources->bytes);
 }
 
-/* One bad source refuses the whole message, before any of its jobs is accepted. */
+/* A bad source refuses its own job alone. */
 static enum error_code vet_publish_many(struct vetting *g, const Rota__Request *request)
 {
     const Rota__PublishMany *many = request->publish_many;
-    enum error_code e = E_OK;
-    for (size_t i = 0; e == E_OK && i < many->n_publish; i++)
-        e = vet_source(g, many->publish[i]);
+    enum error_code e = sources_make(g, many->n_publish);
+    for (size_t i = 0; e == E_OK && i < many->n_publish; i++) {
+        struct source_seen *seen = &g->in->sources[i];
+        seen->code = vet_source(g, many->publish[i], &seen->bytes);
+    }
     return e;
 }
 

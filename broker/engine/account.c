@@ -236,7 +236,7 @@ void cache_committed(struct cache *c)
     for (size_t i = 1; i <= POOLS_MAX; i++)
         if (c->pools[i])
             c->pools[i]->is_dirty = false;
-    c->hot_dirty = false;
+    c->hot_dirty = c->fold_ended = false;
 }
 
 void cache_aborted(struct cache *c)
@@ -247,6 +247,7 @@ void cache_aborted(struct cache *c)
         a->is_dirty = false;
     }
     undo_unwind(c->undo);
+    fold_aborted(c);
     for (size_t i = 1; i <= POOLS_MAX; i++)
         if (c->pools[i])
             c->pools[i]->is_dirty = false;

@@ -261,6 +261,7 @@ static int load_fold(struct load *l)
     f->tail_at = (struct job_id){{0}};
     if (r == 0 && row.value.n == sizeof f->tail_at.b)
         memcpy(f->tail_at.b, row.value.p, row.value.n);
+    f->done = f->tail_at;
     f->tail_end = l->c->hot.last_job;
     f->has_tail = job_id_cmp(f->tail_at, f->tail_end) < 0;
     return 0;
@@ -294,7 +295,8 @@ int cache_load(struct cache *c, struct txn *txn, uint64_t broker_ms, uint64_t le
     return r < 0 ? err_pass(r) : 0;
 }
 
-/* Looks only when as many have come as may stay idle, so that many busy accounts cost a turn nothing.
+/* Looks only when as many have come as may stay idle, so that many busy accounts cost a turn
+ * nothing.
  */
 static void accounts_forget_idle(struct cache *c)
 {

@@ -21,6 +21,7 @@ enum {
     POOLS_MAX = 64,
     CLASSES_ALL_MAX = 256,
     ACCOUNTS_IDLE_MAX = 4096, /* accounts without jobs that stay in RAM */
+    WORKERS_MAX = 131072,     /* connected, or heard of in the last two lease times */
 };
 
 struct pool {
@@ -134,6 +135,7 @@ struct fold {
     struct unfolded *batch; /* FOLD_BATCH_MAX: being gathered, or sorted and being written */
     size_t n, at;
     struct job_id last; /* newest of the batch */
+    struct job_id done; /* newest of all whole batches so far: meta "fold" */
     bool is_sealed;     /* gathered and sorted */
     bool is_own;        /* from `unfolded`, else from the tail that an earlier process left */
     bool has_tail;
@@ -166,6 +168,7 @@ struct cache {
     struct unfolded *unfolded;  /* of this process: ring buffer of UNFOLDED_MAX */
     uint64_t unfolded_first, unfolded_end;
     struct fold fold;
+    bool fold_ended;       /* a batch came to its end in this turn */
     uint64_t polls_parked; /* place of the last parked poll */
 };
 
@@ -218,3 +221,4 @@ MUST_USE int cache_flush(struct cache *c, struct txn *txn);
 void cache_committed(struct cache *c);
 /* After an abort and the unwinding. */
 void cache_aborted(struct cache *c);
+void fold_aborted(struct cache *c); /* fold.c, for cache_aborted() alone */

@@ -278,7 +278,7 @@ static int lease_grant(struct turn *t, struct tally *tally, struct poll *poll, s
     *ret_job = leased_job(t, l, &row);
     if (!*ret_job)
         return err_raise(-ENOMEM);
-    alarm_set(&t->cache->alarms, &l->alarm, l->silent_bt_ms, t->undo);
+    alarm_set(&t->cache->alarms, &l->alarm, lease_due_ms(l), t->undo);
     *ret_lease = l;
     return lease_save(t, l, span_of("", 0));
 }

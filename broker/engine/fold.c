@@ -35,7 +35,8 @@ void fold_add(struct turn *t, struct job_id id, uint64_t account, uint32_t app)
     struct cache *c = t->cache;
     assert(waiting_of(c) < UNFOLDED_MAX);
     /* The slot may be that of a job which was folded earlier in this turn. */
-    SET(t->undo, c->unfolded[c->unfolded_end % UNFOLDED_MAX], ((struct unfolded){id, account, app}));
+    SET(t->undo, c->unfolded[c->unfolded_end % UNFOLDED_MAX],
+        ((struct unfolded){id, account, app}));
     SET(t->undo, c->unfolded_end, c->unfolded_end + 1);
     t->engine->publish_ms = t->bt_ms;
 }
@@ -162,8 +163,8 @@ static int batch_slice(struct turn *t, size_t n)
     return end == f->n ? batch_end(t) : 0;
 }
 
-/* The members of the batch are restored by the journal, its contents are not: it begins anew from the
- * last place that was stored. Folding a job twice changes nothing. */
+/* The members of the batch are restored by the journal, its contents are not: it begins anew from
+ * the last place that was stored. Folding a job twice changes nothing. */
 void fold_aborted(struct cache *c)
 {
     struct fold *f = &c->fold;
@@ -221,7 +222,7 @@ int fold_make_room(struct turn *t)
 int fold_some(struct turn *t)
 {
     uint64_t waiting = waiting_of(t->cache), room = UNFOLDED_MAX - waiting;
-    bool is_full = room < 2 * TURN_JOBS_MAX, is_crowded = room < FOLD_BATCH_MAX / 2;
+    bool is_full = room / 2 < TURN_JOBS_MAX, is_crowded = room < FOLD_BATCH_MAX / 2;
     if (fold_due_ms(t->engine, t->bt_ms) > t->bt_ms && !is_full)
         return 0;
     t->engine->fold_ms = t->bt_ms;

@@ -208,17 +208,26 @@ int lease_lost(struct turn *t, struct lease *l)
     return job_again(t, l, ROTA__EVENT_KIND__EVENT_EXPIRED, &e);
 }
 
+static uint64_t lease_cut_ms(const struct lease *l)
+{
+    return l->granted_bt_ms + l->timeout_ms + BROKER_CUT_AFTER_MS;
+}
+
+uint64_t lease_due_ms(const struct lease *l)
+{
+    uint64_t cut_bt_ms = lease_cut_ms(l);
+    return l->silent_bt_ms < cut_bt_ms ? l->silent_bt_ms : cut_bt_ms;
+}
+
 int lease_alarm(struct turn *t, struct lease *l)
 {
-    uint64_t cut_bt_ms = l->granted_bt_ms + l->timeout_ms + BROKER_CUT_AFTER_MS;
     if (t->bt_ms >= l->silent_bt_ms)
         return lease_lost(t, l);
-    if (t->bt_ms >= cut_bt_ms) {
+    if (t->bt_ms >= lease_cut_ms(l)) {
         struct ending e = ending_of(ROTA__STATE__TIMED_OUT, E_LEASE_TIMEOUT);
         return l->cancel_ms ? job_end_cancelled(t, l) : job_end_lease(t, l, &e);
     }
-    uint64_t next = l->silent_bt_ms < cut_bt_ms ? l->silent_bt_ms : cut_bt_ms;
-    alarm_set(&t->cache->alarms, &l->alarm, next, t->undo);
+    alarm_set(&t->cache->alarms, &l->alarm, lease_due_ms(l), t->undo);
     return 0;
 }
 

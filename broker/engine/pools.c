@@ -37,15 +37,16 @@ static int class_make(struct turn *t, const char *name, struct pool *p)
     return turn_store(row_put(t->txn, &class_row_type, span_str(name), &row));
 }
 
-/* A new name. The wire lets longer ones through, and in a publish any line; what is stored here must
- * be loaded again, and be a name that a worker can offer. */
+/* A new name. The wire lets longer ones through, and in a publish any line; what is stored here
+ * must be loaded again, and be a name that a worker can offer. */
 static int name_check(struct turn *t, const char *name)
 {
     const struct form_row *form = form_row(FORM_NAME);
     size_t n = strlen(name);
     if (n > CLASS_NAME_MAX)
-        return turn_refuse(t, E_FIELD_TOO_LONG, "\"%s\": names of classes and pools have at most %d",
-                           name, CLASS_NAME_MAX);
+        return turn_refuse(t, E_FIELD_TOO_LONG,
+                           "\"%s\": names of classes and pools have at most %d", name,
+                           CLASS_NAME_MAX);
     if (!form->fits((const uint8_t *)name, n))
         return turn_refuse(t, form->code, "class \"%s\": %s", name, form->text);
     return 0;

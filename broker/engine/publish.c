@@ -9,6 +9,7 @@
 #include "sched/tier.h"
 #include "store/keys.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sodium.h>
 
@@ -26,6 +27,7 @@ struct offer {
     enum platform platform;
     uint64_t timeout_ms;
     bool has_source;
+    uint64_t source_bytes;
     uint8_t sha256[32];
     uint8_t request_hash[32];
 };
@@ -44,7 +46,11 @@ static int check_source(struct turn *t, struct offer *o)
         hash_n != sizeof o->sha256)
         return turn_refuse(t, E_SOURCE_INVALID, "source \"%.80s\" is not upload:<sha256>", source);
     o->has_source = true;
-    return t->in->is_vetted ? 0 : TURN_VET;
+    if (!t->in->is_vetted)
+        return TURN_VET;
+    const struct source_seen *seen = t->in->sources ? &t->in->sources[t->member] : NULL;
+    o->source_bytes = seen ? seen->bytes : 0;
+    return seen ? (int)seen->code : 0;
 }
 
 static int check_platform(struct turn *t, struct offer *o)
@@ -156,6 +162,7 @@ static int write_job(struct turn *t, const struct offer *o, struct job_id id)
         .attempts_max = ATTEMPTS_MAX,
         .timeout_ms = o->timeout_ms,
         .published_ms = t->now.wall_ms,
+        .source_bytes = o->source_bytes,
         .account_id = span_str(o->account->id),
         .app_name = span_str(q->app),
         .class = span_str(o->class),
@@ -200,9 +207,9 @@ static int write_idem(struct turn *t, const struct offer *o, struct job_id id)
 
 static int write_source(struct turn *t, const struct offer *o)
 {
-    return o->has_source
-               ? object_hold(t, ROTA__OBJECT_KIND__SOURCE, o->account->number, o->sha256, 0)
-               : 0;
+    return o->has_source ? object_hold(t, ROTA__OBJECT_KIND__SOURCE, o->account->number, o->sha256,
+                                       o->source_bytes)
+                         : 0;
 }
 
 static struct job_id id_next(struct turn *t)
@@ -221,9 +228,12 @@ static int offer_accept(struct turn *t, struct offer *o, Rota__PublishResult *re
     struct tally *tally = account_tally(t->cache, o->account, o->pool);
     if (!tally)
         return err_raise(-ENOMEM);
+    int r = fold_make_room(t);
+    if (r != 0)
+        return r;
     struct job_id id = id_next(t);
     result->job = turn_job(t, id);
-    int r = write_job(t, o, id);
+    r = write_job(t, o, id);
     if (r == 0)
         r = write_event(t, o, result->job);
     if (r == 0)
@@ -313,6 +323,7 @@ int turn_publish_many(struct turn *t, const Rota__Request *request, Rota__Reply 
         return err_raise(-ENOMEM);
     for (size_t i = 0; i < n; i++) {
         result->outcome[i] = &outcomes[i];
+        t->member = i;
         int r = publish_member(t, q->publish[i], &outcomes[i]);
         if (r != 0)
             return r;

@@ -103,6 +103,7 @@ static int request_apply(struct turn *t, struct inbound *in)
     }
     t->in = in;
     t->text = NULL;
+    t->member = 0;
     Rota__Request *request = rota__request__unpack(arena_allocator(t->fx->arena), in->n, in->bytes);
     int r = request ? request_run(t, request) : err_raise(-ENOMEM);
     if (r == TURN_VET) {

@@ -49,6 +49,7 @@ struct turn {
     /* the request at hand */
     struct inbound *in;
     struct principal who;
+    size_t member;              /* of its list of publishes */
     const Rota__Origin *origin; /* NULL: the pipe's peer */
     const char *text; /* what to say with the error, in the arena; NULL: the catalogue's words */
 };
@@ -162,6 +163,8 @@ MUST_USE int job_cancel_ready(struct turn *t, struct job_id job, const struct jo
                               struct span reason);
 MUST_USE int lease_lost(struct turn *t, struct lease *l);
 MUST_USE int lease_alarm(struct turn *t, struct lease *l);
+/* Broker time: silence, or the job's timeout and the grace behind it, whichever comes first. */
+uint64_t lease_due_ms(const struct lease *l);
 MUST_USE int lease_save(struct turn *t, struct lease *l, struct span cancel_reason);
 /* finish.c. E_… when the lease is not the caller's; *ret_lease, or *ret_state when the job has
  * ended under it. */
@@ -184,6 +187,7 @@ MUST_USE int object_release(struct turn *t, uint8_t kind, const struct account *
 /* fold.c */
 enum { FOLD_QUIET_MS = 50 }; /* no publish for so long: the tail is folded, however short */
 uint64_t fold_due_ms(const struct engine *e, uint64_t bt_ms); /* broker time; UINT64_MAX: never */
+MUST_USE int fold_make_room(struct turn *t);                  /* for one more */
 void fold_add(struct turn *t, struct job_id id, uint64_t account, uint32_t app);
 MUST_USE int fold_some(struct turn *t);
 

@@ -37,6 +37,8 @@ int worker_seen(struct turn *t, struct pool *p, const char *name, char **classes
                 struct worker **ret_worker)
 {
     struct worker *w = cache_worker(t->cache, p, name);
+    if (!w && t->cache->workers.count >= WORKERS_MAX)
+        return turn_refuse(t, E_OVERLOADED, "there are already %d workers", WORKERS_MAX);
     if (!w)
         w = worker_new(t->cache, p, name);
     if (!w)

@@ -46,6 +46,7 @@ struct inbound *inbound_free(struct inbound *in)
         return NULL;
     if (in->owner)
         nng_msg_free(in->owner);
+    free(in->sources);
     free(in);
     return NULL;
 }

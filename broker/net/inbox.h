@@ -34,6 +34,12 @@ struct peer {
 
 enum inbound_kind { INBOUND_REQUEST, INBOUND_PIPE_GONE };
 
+/* What was found of the source that one publish names. */
+struct source_seen {
+    enum error_code code; /* E_OK, or why that publish must be refused */
+    uint64_t bytes;
+};
+
 /* One request, or the news that a pipe is gone (its parked polls must be forgotten). The news comes
  * in both lanes, after all requests of that pipe, and only if it ever got one through. Requests of
  * one pipe keep their order within a lane. */
@@ -51,6 +57,7 @@ struct inbound {
     bool wants_vetting, is_vetted;
     enum error_code vetted; /* E_OK, or why the request must be refused */
     char vetted_text[160];
+    struct source_seen *sources; /* one for each publish in the message; NULL: none was looked at */
 };
 struct inbound *inbound_free(struct inbound *in);
 DEFINE_FREEP(inbound)

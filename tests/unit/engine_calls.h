@@ -100,7 +100,7 @@ static inline struct inbound *publish_many(struct engine_kit *k, size_t messages
                                            bool is_bad)
 {
     Rota__Publish publish = ROTA__PUBLISH__INIT;
-    Rota__Publish **list = calloc(jobs, sizeof *list);
+    Rota__Publish **list = calloc(jobs, sizeof(Rota__Publish *));
     Rota__PublishMany many = ROTA__PUBLISH_MANY__INIT;
     Rota__Request request = ROTA__REQUEST__INIT;
     struct inbound *all = NULL;
