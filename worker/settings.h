@@ -6,7 +6,8 @@
 #include <base/option.h>
 
 struct worker_settings {
-    const char *url, *key_file, *environment, *pool, *runner, *name, *tls_ca, *tls_cert_key, *config;
+    const char *url, *key_file, *environment, *pool, *runner, *name, *tls_ca, *tls_cert_key,
+        *config;
     struct option_list class;
     uint64_t slots, idle_exit, workspace_bytes;
 

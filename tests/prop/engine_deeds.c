@@ -62,7 +62,8 @@ void check_sources(struct life *l)
     struct key_buf k;
     struct span key, value;
     uint64_t live = 0, held = 0;
-    int r = cursor_open(txn, TABLE_JOB, &cursor);
+    int r;
+    assert_int_equal(cursor_open(txn, TABLE_JOB, &cursor), 0);
     for (r = cursor_seek(cursor, span_of("", 0), &key, &value); r == 0;
          r = cursor_next(cursor, &key, &value)) {
         struct job_row row;

@@ -154,7 +154,7 @@ static void an_undone_fold_loses_nobody_from_the_listing(void **state)
     for (uint32_t i = 0; i < 3 * JOBS; i++) /* as publishes of a later part of the turn would */
         fold_add(&t, (struct job_id){{0xff}}, 99, 99);
     cache_aborted(c);
-    txn = txn_free(txn);
+    txn_free(txn);
     turns_until_folded(k);
     assert_int_equal(kit_rows(k, TABLE_JOB_OF), 2 * MESSAGES * JOBS);
 }
