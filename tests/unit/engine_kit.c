@@ -61,6 +61,38 @@ void engine_kit_teardown(struct engine_kit *k)
     kit_dir_remove(k->dir);
 }
 
+void engine_kit_restart(struct engine_kit *k)
+{
+    engine_kit_close(k);
+    engine_kit_open(k);
+}
+
+static int begin(void **state, uint64_t map_bytes)
+{
+    struct engine_kit *k = calloc(1, sizeof *k);
+    assert_non_null(k);
+    engine_kit_setup(k, map_bytes);
+    *state = k;
+    return 0;
+}
+
+int engine_kit_begin(void **state)
+{
+    return begin(state, 1 << 30);
+}
+
+int engine_kit_begin_small(void **state)
+{
+    return begin(state, 8 << 20);
+}
+
+int engine_kit_end(void **state)
+{
+    engine_kit_teardown(*state);
+    free(*state);
+    return 0;
+}
+
 struct inbound *kit_request(struct engine_kit *k, Rota__Request *request, const char *as)
 {
     request->request_id = ++k->request_id;
@@ -182,6 +214,17 @@ Rota__Reply *kit_finish(struct engine_kit *k, struct kit_lease *l, Rota__Outcome
     l->ref.job = l->job;
     finish.lease = &l->ref;
     finish.outcome = outcome;
+    return kit_call(k, &request, NULL);
+}
+
+Rota__Reply *kit_cancel(struct engine_kit *k, const char *job)
+{
+    Rota__Cancel cancel = ROTA__CANCEL__INIT;
+    Rota__Request request = ROTA__REQUEST__INIT;
+    request.op_case = ROTA__REQUEST__OP_CANCEL;
+    request.cancel = &cancel;
+    cancel.job = (char *)job;
+    cancel.reason = (char *)"changed my mind";
     return kit_call(k, &request, NULL);
 }
 

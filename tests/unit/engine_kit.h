@@ -29,6 +29,13 @@ void engine_kit_setup(struct engine_kit *k, uint64_t map_bytes);
 void engine_kit_open(struct engine_kit *k);
 void engine_kit_close(struct engine_kit *k); /* as by kill -9: nothing is said */
 void engine_kit_teardown(struct engine_kit *k);
+void engine_kit_restart(struct engine_kit *k);
+
+/* For cmocka: a kit of its own for each test, with a roomy store or one of 8 MiB. */
+int engine_kit_begin(void **state);
+int engine_kit_begin_small(void **state);
+int engine_kit_end(void **state);
+#define ENGINE_CASE(f) cmocka_unit_test_setup_teardown(f, engine_kit_begin, engine_kit_end)
 
 /* One request of the next turn; `as` NULL: the operator. */
 struct inbound *kit_request(struct engine_kit *k, Rota__Request *request, const char *as);
@@ -54,6 +61,7 @@ struct kit_lease {
 };
 bool kit_lease(struct engine_kit *k, const char *worker, struct kit_lease *ret_lease);
 Rota__Reply *kit_finish(struct engine_kit *k, struct kit_lease *l, Rota__Outcome outcome);
+Rota__Reply *kit_cancel(struct engine_kit *k, const char *job);
 void kit_state(struct engine_kit *k, const char *job, Rota__State expected);
 void kit_pass(struct engine_kit *k, uint64_t ms);
 /* Cache = store, and every job in exactly one of ready, lease, done. */

@@ -5,22 +5,6 @@
 
 enum { MAP_BYTES = 1 << 30, HOUR_MS = 3600 * 1000 };
 
-static int setup(void **state)
-{
-    struct engine_kit *k = calloc(1, sizeof *k);
-    assert_non_null(k);
-    engine_kit_setup(k, MAP_BYTES);
-    *state = k;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    engine_kit_teardown(*state);
-    free(*state);
-    return 0;
-}
-
 static void four_tiers(struct engine_kit *k, unsigned jobs)
 {
     static const char *const ids[] = {"e", "p", "s", "f"};
@@ -42,8 +26,7 @@ static void the_founding_string_comes_out(void **state)
         assert_int_equal(l.tier, string[i % 10] - '0');
         assert_string_equal(kit_error(kit_finish(k, &l, ROTA__OUTCOME__OUTCOME_SUCCEEDED)), "");
         if (i % 7 == 0) {
-            engine_kit_close(k);
-            engine_kit_open(k);
+            engine_kit_restart(k);
         }
     }
     kit_check(k);
@@ -124,17 +107,6 @@ static void a_restart_gives_a_full_fresh_window(void **state)
     kit_check(k);
 }
 
-static Rota__Reply *cancel(struct engine_kit *k, const char *job)
-{
-    Rota__Cancel cancel = ROTA__CANCEL__INIT;
-    Rota__Request request = ROTA__REQUEST__INIT;
-    request.op_case = ROTA__REQUEST__OP_CANCEL;
-    request.cancel = &cancel;
-    cancel.job = (char *)job;
-    cancel.reason = (char *)"changed my mind";
-    return kit_call(k, &request, NULL);
-}
-
 static Rota__Reply *release(struct engine_kit *k, struct kit_lease *l, bool fault)
 {
     Rota__LeaseRelease release = ROTA__LEASE_RELEASE__INIT;
@@ -153,17 +125,16 @@ static void a_cancel_is_durable_before_it_is_told(void **state)
     struct kit_lease l;
     char waiting[40];
     snprintf(waiting, sizeof waiting, "%s", kit_publish(k, "", NULL)->publish->job);
-    assert_int_equal(cancel(k, waiting)->cancel->state, ROTA__STATE__CANCELLED);
+    assert_int_equal(kit_cancel(k, waiting)->cancel->state, ROTA__STATE__CANCELLED);
     kit_state(k, waiting, ROTA__STATE__CANCELLED);
     kit_publish(k, "", NULL);
     assert_true(kit_lease(k, "w", &l));
-    assert_true(cancel(k, l.job)->cancel->cancelling);
-    engine_kit_close(k);
-    engine_kit_open(k);
+    assert_true(kit_cancel(k, l.job)->cancel->cancelling);
+    engine_kit_restart(k);
     assert_string_equal(kit_error(kit_finish(k, &l, ROTA__OUTCOME__OUTCOME_SUCCEEDED)),
                         "CANCELLED");
     assert_int_equal(release(k, &l, false)->lease_release->state, ROTA__STATE__CANCELLED);
-    assert_string_equal(kit_error(cancel(k, l.job)), "");
+    assert_string_equal(kit_error(kit_cancel(k, l.job)), "");
     kit_check(k);
 }
 
@@ -191,8 +162,7 @@ static void the_same_key_is_the_same_job(void **state)
     struct engine_kit *k = *state;
     char job[40];
     snprintf(job, sizeof job, "%s", kit_publish(k, "", "k1")->publish->job);
-    engine_kit_close(k);
-    engine_kit_open(k);
+    engine_kit_restart(k);
     Rota__Reply *again = kit_publish(k, "", "k1");
     assert_true(again->publish->replayed);
     assert_string_equal(again->publish->job, job);
@@ -294,18 +264,17 @@ static void a_full_store_refuses_publishes_and_keeps_its_promises(void **state)
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(the_founding_string_comes_out),
-        CASE(an_account_at_its_cap_is_passed_over),
-        CASE(a_finish_is_fenced_and_repeatable),
-        CASE(a_lost_lease_goes_back_and_the_third_loss_is_the_last),
-        CASE(a_restart_gives_a_full_fresh_window),
-        CASE(a_cancel_is_durable_before_it_is_told),
-        CASE(a_drained_job_keeps_its_attempts_and_a_fault_spends_them),
-        CASE(the_same_key_is_the_same_job),
-        CASE(a_spent_key_goes_after_a_day),
-        CASE(the_broker_cuts_a_job_that_its_worker_does_not),
+        ENGINE_CASE(the_founding_string_comes_out),
+        ENGINE_CASE(an_account_at_its_cap_is_passed_over),
+        ENGINE_CASE(a_finish_is_fenced_and_repeatable),
+        ENGINE_CASE(a_lost_lease_goes_back_and_the_third_loss_is_the_last),
+        ENGINE_CASE(a_restart_gives_a_full_fresh_window),
+        ENGINE_CASE(a_cancel_is_durable_before_it_is_told),
+        ENGINE_CASE(a_drained_job_keeps_its_attempts_and_a_fault_spends_them),
+        ENGINE_CASE(the_same_key_is_the_same_job),
+        ENGINE_CASE(a_spent_key_goes_after_a_day),
+        ENGINE_CASE(the_broker_cuts_a_job_that_its_worker_does_not),
         cmocka_unit_test(a_full_store_refuses_publishes_and_keeps_its_promises),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,22 +4,6 @@
  * another's jobs.         */
 #include "engine_kit.h"
 
-static int setup(void **state)
-{
-    struct engine_kit *k = calloc(1, sizeof *k);
-    assert_non_null(k);
-    engine_kit_setup(k, 1 << 30);
-    *state = k;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    engine_kit_teardown(*state);
-    free(*state);
-    return 0;
-}
-
 /* A lease call with all its members in the test's hands; returns the request's id. */
 struct lease_call {
     const char *worker, *pool, *class;
@@ -91,8 +75,7 @@ static void the_same_nonce_gets_the_same_jobs(void **state)
     assert_int_equal(reply->lease->n_job, 3);
     for (int i = 0; i < 3; i++)
         snprintf(jobs[i], sizeof jobs[i], "%s", reply->lease->job[i]->lease->job);
-    engine_kit_close(k);
-    engine_kit_open(k);
+    engine_kit_restart(k);
     reply = kit_reply(k, lease_call(k, &call));
     assert_int_equal(reply->lease->n_job, 3);
     for (int i = 0; i < 3; i++) {
@@ -178,16 +161,6 @@ static void a_heartbeat_keeps_the_lease_shows_progress_and_names_what_is_lost(vo
     kit_check(k);
 }
 
-static void call_cancel(struct engine_kit *k, const char *job)
-{
-    Rota__Cancel cancel = ROTA__CANCEL__INIT;
-    Rota__Request request = ROTA__REQUEST__INIT;
-    request.op_case = ROTA__REQUEST__OP_CANCEL;
-    request.cancel = &cancel;
-    cancel.job = (char *)job;
-    assert_string_equal(kit_error(kit_call(k, &request, NULL)), "");
-}
-
 static void a_parked_heartbeat_hears_of_a_cancel_and_of_heat_at_once(void **state)
 {
     struct engine_kit *k = *state;
@@ -196,7 +169,7 @@ static void a_parked_heartbeat_hears_of_a_cancel_and_of_heat_at_once(void **stat
     assert_true(kit_lease(k, "w", &l));
     uint64_t parked = beat(k, "w", &l, 1, 9000);
     assert_null(kit_reply(k, parked));
-    call_cancel(k, l.job);
+    assert_string_equal(kit_error(kit_cancel(k, l.job)), "");
     assert_string_equal(kit_reply(k, parked)->heartbeat->cancel[0], l.job);
     parked = beat(k, "w", &l, 1, 9000); /* told already: parks */
     assert_null(kit_reply(k, parked));
@@ -209,8 +182,7 @@ static void a_parked_heartbeat_hears_of_a_cancel_and_of_heat_at_once(void **stat
     heat.for_ms = 60000;
     uint64_t until = kit_call(k, &request, NULL)->heat->until_ms;
     assert_int_equal(kit_reply(k, parked)->heartbeat->heat_slots, 3);
-    engine_kit_close(k);
-    engine_kit_open(k); /* heat is durable */
+    engine_kit_restart(k); /* heat is durable */
     uint64_t id = beat(k, "w", &l, 1, 9000);
     assert_int_equal(kit_reply(k, id)->heartbeat->heat_until_ms, until);
 }
@@ -336,8 +308,7 @@ static void an_account_sees_itself_alone_and_a_revoked_key_nothing(void **state)
     assert_string_equal(kit_error(kit_call(k, &end, mine)), "NOT_ALLOWED");
     assert_string_equal(kit_error(kit_call(k, &end, NULL)), "");
     assert_string_equal(kit_error(publish_as(k, mine, "")), "KEY_REVOKED");
-    engine_kit_close(k);
-    engine_kit_open(k);
+    engine_kit_restart(k);
     assert_string_equal(kit_error(publish_as(k, mine, "")), "KEY_REVOKED");
     mine[20] = mine[20] == 'A' ? 'B' : 'A';
     assert_string_equal(kit_error(publish_as(k, mine, "")), "KEY_UNKNOWN");
@@ -384,17 +355,16 @@ static void a_refused_publish_leaves_no_trace(void **state)
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(the_longest_parked_worker_is_served_and_a_replaced_poll_keeps_its_place),
-        CASE(the_same_nonce_gets_the_same_jobs),
-        CASE(a_poll_of_a_pipe_that_is_gone_takes_no_job),
-        CASE(a_heartbeat_keeps_the_lease_shows_progress_and_names_what_is_lost),
-        CASE(a_parked_heartbeat_hears_of_a_cancel_and_of_heat_at_once),
-        CASE(one_trip_ends_a_job_and_takes_the_next),
-        CASE(a_worker_serves_all_classes_of_its_pool_and_no_other),
-        CASE(an_account_sees_itself_alone_and_a_revoked_key_nothing),
-        CASE(a_refused_publish_leaves_no_trace),
+        ENGINE_CASE(the_longest_parked_worker_is_served_and_a_replaced_poll_keeps_its_place),
+        ENGINE_CASE(the_same_nonce_gets_the_same_jobs),
+        ENGINE_CASE(a_poll_of_a_pipe_that_is_gone_takes_no_job),
+        ENGINE_CASE(a_heartbeat_keeps_the_lease_shows_progress_and_names_what_is_lost),
+        ENGINE_CASE(a_parked_heartbeat_hears_of_a_cancel_and_of_heat_at_once),
+        ENGINE_CASE(one_trip_ends_a_job_and_takes_the_next),
+        ENGINE_CASE(a_worker_serves_all_classes_of_its_pool_and_no_other),
+        ENGINE_CASE(an_account_sees_itself_alone_and_a_revoked_key_nothing),
+        ENGINE_CASE(a_refused_publish_leaves_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,37 +5,6 @@
 
 #include "engine/query.h"
 
-static int setup(void **state)
-{
-    struct engine_kit *k = calloc(1, sizeof *k);
-    assert_non_null(k);
-    engine_kit_setup(k, 1 << 30);
-    *state = k;
-    return 0;
-}
-
-static int setup_small(void **state)
-{
-    struct engine_kit *k = calloc(1, sizeof *k);
-    assert_non_null(k);
-    engine_kit_setup(k, 8 << 20);
-    *state = k;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    engine_kit_teardown(*state);
-    free(*state);
-    return 0;
-}
-
-static void restart(struct engine_kit *k)
-{
-    engine_kit_close(k);
-    engine_kit_open(k);
-}
-
 /* ---- sizes ---- */
 
 /* The answer must fit into a message of TCP: jobs in an answer that cannot travel are leased to
@@ -128,7 +97,7 @@ static void seventy_thousand_jobs_in_one_turn_are_all_listed(void **state)
     turns_until_folded(k);
     /* each once under its account and once under its app */
     assert_int_equal(kit_rows(k, TABLE_JOB_OF), 2 * (MESSAGES + 1) * JOBS);
-    restart(k);
+    engine_kit_restart(k);
     kit_check(k);
 }
 
@@ -258,16 +227,15 @@ static void a_watch_that_has_more_to_scan_is_not_parked(void **state)
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(many_large_jobs_are_leased_no_more_than_an_answer_holds),
-        CASE(a_flood_of_refusals_is_answered),
-        cmocka_unit_test_setup_teardown(progress_survives_a_turn_that_was_undone, setup_small,
-                                        teardown),
-        CASE(seventy_thousand_jobs_in_one_turn_are_all_listed),
-        CASE(an_undone_fold_loses_nobody_from_the_listing),
-        CASE(a_page_shows_no_job_twice_while_a_batch_is_being_folded),
-        CASE(a_watch_that_has_more_to_scan_is_not_parked),
+        ENGINE_CASE(many_large_jobs_are_leased_no_more_than_an_answer_holds),
+        ENGINE_CASE(a_flood_of_refusals_is_answered),
+        cmocka_unit_test_setup_teardown(progress_survives_a_turn_that_was_undone,
+                                        engine_kit_begin_small, engine_kit_end),
+        ENGINE_CASE(seventy_thousand_jobs_in_one_turn_are_all_listed),
+        ENGINE_CASE(an_undone_fold_loses_nobody_from_the_listing),
+        ENGINE_CASE(a_page_shows_no_job_twice_while_a_batch_is_being_folded),
+        ENGINE_CASE(a_watch_that_has_more_to_scan_is_not_parked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,28 +4,6 @@
  * answer. */
 #include "engine_calls.h"
 
-static int setup(void **state)
-{
-    struct engine_kit *k = calloc(1, sizeof *k);
-    assert_non_null(k);
-    engine_kit_setup(k, 1 << 30);
-    *state = k;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    engine_kit_teardown(*state);
-    free(*state);
-    return 0;
-}
-
-static void restart(struct engine_kit *k)
-{
-    engine_kit_close(k);
-    engine_kit_open(k);
-}
-
 /* ---- names ---- */
 
 /* limits.def lets 64 characters through; pools and classes have 32. What is stored under a longer
@@ -60,7 +38,7 @@ static void a_name_too_long_for_a_class_is_refused_and_the_broker_starts_again(v
     Rota__Reply *reply = kit_call(k, &c.request, NULL);
     assert_string_equal(kit_error(reply), "");
     assert_int_equal(reply->lease->n_job, 1);
-    restart(k);
+    engine_kit_restart(k);
     kit_check(k);
     assert_int_equal(kit_rows(k, TABLE_CLASS), 3);
     assert_int_equal(kit_rows(k, TABLE_POOL), 3);
@@ -289,7 +267,7 @@ static void a_worker_that_died_with_the_broker_leaves_the_list(void **state)
     struct kit_lease l;
     kit_publish(k, "", NULL);
     assert_true(kit_lease(k, "w", &l));
-    restart(k);
+    engine_kit_restart(k);
     for (int i = 0; i < 8; i++)
         kit_pass(k, k->lease_ms);
     kit_state(k, l.job, ROTA__STATE__READY);
@@ -303,18 +281,17 @@ static void a_worker_that_died_with_the_broker_leaves_the_list(void **state)
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(a_name_too_long_for_a_class_is_refused_and_the_broker_starts_again),
-        CASE(a_long_progress_text_is_cut_between_characters),
-        CASE(a_repeated_finish_and_lease_gets_the_same_job_again),
-        CASE(a_finish_whose_objects_are_bad_still_takes_the_next_job),
-        CASE(a_bad_source_refuses_its_own_job_alone),
-        CASE(an_attestation_without_artifacts_is_looked_at_too),
-        CASE(a_cancel_whose_telling_was_lost_is_told_again_within_a_second),
-        CASE(a_short_timeout_is_cut_ten_seconds_after_its_worker_should_have),
-        CASE(a_key_revoked_in_a_batch_opens_nothing_behind_it),
-        CASE(a_worker_that_died_with_the_broker_leaves_the_list),
+        ENGINE_CASE(a_name_too_long_for_a_class_is_refused_and_the_broker_starts_again),
+        ENGINE_CASE(a_long_progress_text_is_cut_between_characters),
+        ENGINE_CASE(a_repeated_finish_and_lease_gets_the_same_job_again),
+        ENGINE_CASE(a_finish_whose_objects_are_bad_still_takes_the_next_job),
+        ENGINE_CASE(a_bad_source_refuses_its_own_job_alone),
+        ENGINE_CASE(an_attestation_without_artifacts_is_looked_at_too),
+        ENGINE_CASE(a_cancel_whose_telling_was_lost_is_told_again_within_a_second),
+        ENGINE_CASE(a_short_timeout_is_cut_ten_seconds_after_its_worker_should_have),
+        ENGINE_CASE(a_key_revoked_in_a_batch_opens_nothing_behind_it),
+        ENGINE_CASE(a_worker_that_died_with_the_broker_leaves_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
