@@ -84,9 +84,14 @@ static bool is_name(const uint8_t *p, size_t n)
     return n >= 1 && n <= NAME_LEN_MAX && is_alnum(p[0]) && is_alnum_or(p, n, "._:@-");
 }
 
+static bool is_class(const uint8_t *p, size_t n)
+{
+    return n <= CLASS_LEN_MAX && is_name(p, n);
+}
+
 static bool is_account(const uint8_t *p, size_t n)
 {
-    return n >= 1 && n <= 64 && is_alnum_or(p, n, "_-");
+    return n >= 1 && n <= ACCOUNT_LEN_MAX && is_alnum_or(p, n, "_-");
 }
 
 static bool is_file(const uint8_t *p, size_t n)
@@ -125,25 +130,30 @@ static bool is_job(const uint8_t *p, size_t n)
     return job_id_parse(text, &id) == 0;
 }
 
+static const char not_a_name[] =
+    "not a name of a-z A-Z 0-9 . _ : @ - that starts with a letter or digit";
+
 static const struct form_row rows[FORM_COUNT] = {
-    [FORM_ANY] = {NULL, E_FIELD_INVALID, false, "not bytes"},
-    [FORM_EXACT] = {NULL, E_FIELD_INVALID, true, "not of the right length"},
-    [FORM_TEXT] = {is_text, E_FIELD_INVALID, false, "not UTF-8 text without control characters"},
-    [FORM_LINE] = {is_line, E_FIELD_INVALID, false, "not one line of UTF-8 text"},
-    [FORM_NAME] = {is_name, E_FIELD_INVALID, false,
-                   "not a name of a-z A-Z 0-9 . _ : @ - that starts with a letter or digit"},
-    [FORM_FILE] = {is_file, E_FIELD_INVALID, false, "not a file name"},
-    [FORM_HEX] = {is_hex, E_FIELD_INVALID, true, "not lower-case hex digits of the right length"},
-    [FORM_ADDRESS] = {is_address, E_FIELD_INVALID, false, "not an IP address"},
-    [FORM_ACCOUNT] = {is_account, E_ACCOUNT_INVALID, true,
+    [FORM_ANY] = {NULL, E_FIELD_INVALID, false, 0, "not bytes"},
+    [FORM_EXACT] = {NULL, E_FIELD_INVALID, true, 0, "not of the right length"},
+    [FORM_TEXT] = {is_text, E_FIELD_INVALID, false, 0, "not UTF-8 text without control characters"},
+    [FORM_LINE] = {is_line, E_FIELD_INVALID, false, 0, "not one line of UTF-8 text"},
+    [FORM_NAME] = {is_name, E_FIELD_INVALID, false, NAME_LEN_MAX, not_a_name},
+    [FORM_CLASS] = {is_class, E_FIELD_INVALID, false, CLASS_LEN_MAX, not_a_name},
+    [FORM_FILE] = {is_file, E_FIELD_INVALID, false, 0, "not a file name"},
+    [FORM_HEX] = {is_hex, E_FIELD_INVALID, true, 0,
+                  "not lower-case hex digits of the right length"},
+    [FORM_ADDRESS] = {is_address, E_FIELD_INVALID, false, 0, "not an IP address"},
+    [FORM_ACCOUNT] = {is_account, E_ACCOUNT_INVALID, true, ACCOUNT_LEN_MAX,
                       "an account id has 1 to 64 characters of a-z A-Z 0-9 _ -"},
-    [FORM_JOB] = {is_job, E_JOB_ID_INVALID, true, "no job id: job_ and 26 characters"},
-    [FORM_NUMBER] = {NULL, E_FIELD_INVALID, false, "not a number in range"},
-    [FORM_TIER] = {NULL, E_TIER_UNKNOWN, false, "no such tier"},
-    [FORM_ROLE] = {NULL, E_ROLE_UNKNOWN, false, "no such role"},
-    [FORM_WORD] = {NULL, E_FIELD_INVALID, false, "not a value of its list"},
-    [FORM_SWITCH] = {NULL, E_FIELD_INVALID, false, "neither 0 nor 1"},
-    [FORM_PART] = {NULL, E_MALFORMED, false, "not a message"},
+    [FORM_JOB] = {is_job, E_JOB_ID_INVALID, true, JOB_ID_TEXT_LEN,
+                  "no job id: job_ and 26 characters"},
+    [FORM_NUMBER] = {NULL, E_FIELD_INVALID, false, 0, "not a number in range"},
+    [FORM_TIER] = {NULL, E_TIER_UNKNOWN, false, 0, "no such tier"},
+    [FORM_ROLE] = {NULL, E_ROLE_UNKNOWN, false, 0, "no such role"},
+    [FORM_WORD] = {NULL, E_FIELD_INVALID, false, 0, "not a value of its list"},
+    [FORM_SWITCH] = {NULL, E_FIELD_INVALID, false, 0, "neither 0 nor 1"},
+    [FORM_PART] = {NULL, E_MALFORMED, false, 0, "not a message"},
 };
 
 const struct form_row *form_row(enum form form)

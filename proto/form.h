@@ -13,6 +13,7 @@ enum form {
     FORM_TEXT,
     FORM_LINE,
     FORM_NAME,
+    FORM_CLASS,
     FORM_FILE,
     FORM_HEX,
     FORM_ADDRESS,
@@ -27,15 +28,16 @@ enum form {
     FORM_COUNT
 };
 
-/* Bound of each member of a list of names. */
-enum { NAME_LEN_MAX = 64 };
+/* The longest text of the form. */
+enum { NAME_LEN_MAX = 64, CLASS_LEN_MAX = 32, ACCOUNT_LEN_MAX = 64 };
 
 struct form_row {
     /* NULL: any bytes. */
     bool (*fits)(const uint8_t *p, size_t n);
-    enum error_code code; /* what to answer when the value is not of the form */
-    bool is_length_own;   /* the form's own code also stands for a wrong length */
-    const char *text;     /* "not a job id" */
+    enum error_code code;  /* what to answer when the value is not of the form */
+    bool is_length_own;    /* the form's own code also stands for a wrong length */
+    size_t item_bytes_max; /* of each member of a list; 0: no list has this form */
+    const char *text;      /* "not a job id" */
 };
 
 /* The row is static. */

@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TAG_MAX = 63, SHAPES_MAX = 48, OP_TAG_MIN = 16 };
+enum { TAG_MAX = 127, SHAPES_MAX = 128, OP_TAG_MIN = 16 };
 enum { WAIT_MS = 10 * 60 * 1000, WEEK_MS = 7 * 24 * 3600 * 1000 };
 /* How long a number may be written; protobuf-c's unpacker has the same bounds. */
 enum { TAG_BYTES_MAX = 5, LENGTH_BYTES_MAX = 5, NUMBER_BYTES_MAX = 10 };
@@ -188,7 +188,7 @@ static bool run_check(const struct frame *f, const uint8_t *p, size_t n, struct 
     const struct limit *limit = f->slot->limit;
     const struct form_row *form = form_row(limit->form);
     bool is_list = f->slot->field->label == PROTOBUF_C_LABEL_REPEATED;
-    size_t most = is_list ? NAME_LEN_MAX : (size_t)limit->most;
+    size_t most = is_list ? form->item_bytes_max : (size_t)limit->most;
     if (n == 0 && !is_list)
         return true; /* not set */
     bool is_exact = limit->form == FORM_EXACT || limit->form == FORM_HEX;

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -140,17 +141,28 @@ void agent_drain(struct agent *a, const char *why)
     log_info("worker.draining", "why=%s busy=%u", why, a->config->slots - agent_free_slots(a));
 }
 
-/* Stops all builds. Their jobs go back to ready, and what is left to say gets ten seconds. */
+/* The last tries are a part of `ms`. A limit that ends before stays. */
+static void leave_within(struct agent *a, uint64_t now_ms, uint64_t ms)
+{
+    assert(ms > LAST_TRIES_MS);
+    uint64_t until_ms = now_ms + ms - LAST_TRIES_MS;
+    if (a->give_up_ms == 0 || until_ms < a->give_up_ms)
+        a->give_up_ms = until_ms;
+    pthread_cond_broadcast(&a->changed); /* pauses between tries end with it */
+}
+
+/* Stops all builds. Their jobs go back to ready, and what is left to say gets ten seconds, or what
+ * a drain has left of its time. */
 static void agent_hurry(struct agent *a, const char *why)
 {
-    if (a->give_up_ms > 0)
+    if (a->is_hurried)
         return;
-    a->give_up_ms = clock_boot_ms() + HURRY_MS;
+    a->is_hurried = true;
+    leave_within(a, clock_boot_ms(), HURRY_MS);
     log_warn("worker.stopping", "why=%s builds are killed, their jobs go back", why);
     for (uint32_t i = 0; i < a->config->slots; i++)
         if (a->slot[i].state != SLOT_FREE)
             build_stop_raise(a->slot[i].host, BUILD_SHUTDOWN);
-    pthread_cond_broadcast(&a->changed);
 }
 
 void agent_refused(struct agent *a, const char *what, const Rota__Error *error)
@@ -212,6 +224,56 @@ static void deadline_step(struct agent *a, uint64_t now_ms)
     }
 }
 
+/* A broker that stays away must not hold a leaving worker for ever. The time begins when the last
+ * build has ended: until then the worker stays anyway, and no further build can start. */
+static void drain_step(struct agent *a, uint64_t now_ms)
+{
+    if (!a->is_draining || a->give_up_ms > 0)
+        return;
+    for (uint32_t i = 0; i < a->config->slots; i++)
+        if (a->slot[i].state == SLOT_HANDED || a->slot[i].state == SLOT_BUSY)
+            return;
+    leave_within(a, now_ms, a->config->drain_report_ms);
+}
+
+uint32_t agent_try_ms(const struct agent *a, uint32_t most_ms)
+{
+    if (a->give_up_ms == 0)
+        return most_ms;
+    uint64_t now_ms = clock_boot_ms();
+    uint64_t left_ms = a->give_up_ms > now_ms ? a->give_up_ms - now_ms : 0;
+    if (left_ms < LAST_TRY_MS)
+        return LAST_TRY_MS;
+    return left_ms < most_ms ? (uint32_t)left_ms : most_ms;
+}
+
+/* Names the jobs of the slots from *slot on, as many as one line of the log takes whole. */
+static uint32_t unreported_list(const struct agent *a, uint32_t *slot, char *names, size_t size)
+{
+    size_t at = 0;
+    uint32_t jobs = 0;
+    for (; *slot < a->config->slots && size - at > JOB_ID_TEXT_LEN + 1; ++*slot) {
+        const char *job = a->slot[*slot].unreported;
+        if (job[0])
+            at += (size_t)snprintf(names + at, size - at, "%s%s", jobs++ > 0 ? "," : "", job);
+    }
+    return jobs;
+}
+
+static void unreported_say(struct agent *a)
+{
+    char names[1024];
+    uint32_t jobs, slot = 0;
+    while ((jobs = unreported_list(a, &slot, names, sizeof names)) > 0) {
+        log_error("worker.unreported",
+                  "jobs=%s n=%u text=\"the broker took no report of them; it gives them to another "
+                  "worker when their leases have run out\"",
+                  names, jobs);
+        if (a->exit_code == EXIT_OK)
+            a->exit_code = EXIT_TRY_AGAIN;
+    }
+}
+
 /* ---- the loop ---- */
 
 uint32_t agent_free_slots(const struct agent *a)
@@ -244,6 +306,7 @@ static bool agent_turn(struct agent *a)
     inbox_serve(a, now_ms);
     deadline_step(a, now_ms);
     idle_step(a, now_ms);
+    drain_step(a, now_ms);
     lease_step(a, now_ms);
     heart_step(a, now_ms);
     bool goes_on = !is_over(a);
@@ -325,6 +388,7 @@ int agent_run(const struct agent_config *config, int *ret_exit)
     agent_close(a);
     if (r < 0)
         return err_pass(r);
+    unreported_say(a);
     *ret_exit = a->exit_code;
     return 0;
 }

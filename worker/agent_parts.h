@@ -10,6 +10,7 @@
 #include "agent.h"
 #include "build.h"
 
+#include <base/id.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -17,6 +18,7 @@ enum {
     LEASE_WAIT_MS = 20000,
     CALL_SLACK_MS = 10000, /* beyond a long poll's wait */
     REPORT_CALL_MS = 5000, /* one try; the next follows until it is answered */
+    LAST_TRY_MS = 1000,    /* a try that begins when the time for repetitions is over */
     BACKOFF_MS_MIN = 250,
     BACKOFF_MS_MAX = 5000,
     HEART_GAP_MS = 200,       /* at most five a second */
@@ -24,6 +26,8 @@ enum {
     HURRY_MS = 10000,         /* what a hurried shutdown may still spend on reporting */
     LEASE_MS_ASSUMED = 30000, /* until the broker said */
     NONCE_BYTES = 16,
+    /* Of a leave: the last try of a report, then that of the withdrawn lease call. */
+    LAST_TRIES_MS = 2 * LAST_TRY_MS,
 };
 
 enum slot_state { SLOT_FREE, SLOT_HANDED, SLOT_BUSY, SLOT_ENDING };
@@ -40,6 +44,8 @@ struct slot {
     struct build_host *host;  /* unless FREE */
     uint64_t deadline_ms;     /* clock_boot_ms() */
     uint64_t first_heartbeat; /* the first whose answer can know this lease */
+    /* The job whose report was given up, or empty. One at most: a worker that gives up leaves. */
+    char unreported[JOB_ID_TEXT_LEN + 1];
 };
 
 /* The one lease poll. It is taken while a call that leases is under way, by the agent's thread or,
@@ -88,8 +94,8 @@ struct agent {
     struct lease_poll poll;
     struct heart heart;
     uint32_t releasing; /* CALL_RELEASE under way */
-    bool is_draining, is_closing, is_away;
-    uint64_t give_up_ms; /* hurried: clock_boot_ms() after which nothing is said again; 0: never */
+    bool is_draining, is_hurried, is_closing, is_away;
+    uint64_t give_up_ms; /* leaving: clock_boot_ms() after which nothing is repeated; 0: never */
     uint32_t signals;
     int exit_code;
     uint64_t lease_ms;
@@ -107,6 +113,9 @@ void agent_drain(struct agent *a, const char *why);
 void agent_refused(struct agent *a, const char *what, const Rota__Error *error);
 /* Notes whether the broker is there, and says so once. */
 void agent_heard(struct agent *a, const Rota__Reply *reply);
+/* How long a try may last that is given `most_ms`: not past the end of repetitions, except that a
+ * last one gets LAST_TRY_MS. With the lock held. */
+uint32_t agent_try_ms(const struct agent *a, uint32_t most_ms);
 uint32_t agent_free_slots(const struct agent *a);
 struct slot *agent_slot_of(struct agent *a, const char *job);
 

@@ -124,16 +124,12 @@ void build_log(struct build *b, const void *p, size_t n)
 
 void build_log_line(struct build *b, const char *format, ...)
 {
-    char line[1024];
+    char line[TEXT_LINE_MAX];
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(line, sizeof line - 1, format, args);
+    size_t n = text_line(line, format, args);
     va_end(args);
-    if (n < 0)
-        return;
-    size_t len = (size_t)n < sizeof line - 2 ? (size_t)n : sizeof line - 2;
-    line[len] = '\n';
-    build_log(b, line, len + 1);
+    build_log(b, line, n);
 }
 
 void build_fail(struct build_result *r, enum error_code error, const char *format, ...)

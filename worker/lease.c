@@ -51,7 +51,7 @@ static void poll_withdraw(struct agent *a, uint64_t now_ms)
     if (p->is_withdrawn || !p->has_nonce || (p->is_taken && !p->is_asked))
         return;
     p->is_withdrawn = true;
-    poll_send(a, now_ms, 0, WITHDRAW_MS);
+    poll_send(a, now_ms, 0, agent_try_ms(a, WITHDRAW_MS));
 }
 
 void lease_step(struct agent *a, uint64_t now_ms)
@@ -128,7 +128,7 @@ static void job_give_back(struct agent *a, const Rota__LeasedJob *job)
     request.op_case = ROTA__REQUEST__OP_LEASE_RELEASE;
     request.lease_release = &release;
     log_info("job.given_back", "job=%s why=no-slot", job->lease->job);
-    if (agent_call(a, CALL_RELEASE, 0, &request, REPORT_CALL_MS))
+    if (agent_call(a, CALL_RELEASE, 0, &request, agent_try_ms(a, REPORT_CALL_MS)))
         a->releasing++;
 }
 

@@ -70,6 +70,7 @@ static int work(const struct worker_settings *s, struct rota_client *client, int
                                         .class_n = s->classes_n,
                                         .slots = (uint32_t)s->slots,
                                         .idle_exit_ms = s->idle_exit * 1000,
+                                        .drain_report_ms = s->drain_report * 1000,
                                         .signal_fd = signal_fd};
     log_info("worker.start", "version=%s worker=%s pool=%s class=%s slots=%u url=%s", ROTA_VERSION,
              s->worker, s->pool, s->classes[0], config.slots, s->url);

@@ -7,8 +7,9 @@
  *   lease lost                 nothing
  *
  * A report is repeated with the same lease token while the broker cannot be reached; the token
- * makes the repetition harmless and the answer the same. When no poll is under way the finish takes
- * the next job along in the same trip. */
+ * makes the repetition harmless and the answer the same. It is given up only by a worker that
+ * leaves and whose time for it is over. When no poll is under way the finish takes the next
+ * job along in the same trip. */
 #include "agent_parts.h"
 #include "report_message.h"
 
@@ -23,7 +24,7 @@
 
 /* ---- calls that are repeated until they are answered ---- */
 
-/* Sleeps, but not through a hurried leave. True: nothing more is to be said. */
+/* Sleeps, but not past the end of repetitions. True: nothing more is to be said. */
 static bool pause_ms(struct slot *s, uint64_t ms)
 {
     struct agent *a = s->agent;
@@ -65,7 +66,10 @@ static Rota__Reply *call_once(struct agent *a, Rota__Request *request)
 {
     struct waiter w = {0};
     sem_init(&w.ended, 0, 0);
-    int r = rota_call_start(a->config->client, request, REPORT_CALL_MS, waiter_wake, &w);
+    pthread_mutex_lock(&a->lock);
+    uint32_t try_ms = agent_try_ms(a, REPORT_CALL_MS);
+    pthread_mutex_unlock(&a->lock);
+    int r = rota_call_start(a->config->client, request, try_ms, waiter_wake, &w);
     while (r == 0 && sem_wait(&w.ended) < 0)
         assert(errno == EINTR);
     sem_destroy(&w.ended);
@@ -82,7 +86,8 @@ static bool is_answer(const Rota__Reply *reply)
     return reply && !(reply->error && is_passing(reply->error));
 }
 
-/* NULL: given up, because the worker must leave. */
+/* NULL: given up, because the worker must leave. A request that comes after the end of
+ * repetitions still gets one try. */
 static Rota__Reply *call_until_answered(struct slot *s, Rota__Request *request)
 {
     for (uint32_t failures = 0;; failures++) {
@@ -112,6 +117,16 @@ int report_log(void *slot, const void *p, size_t n)
         log_debug("job.log_refused", "job=%s error=%s", s->job->lease->job, reply->error->name);
     rota_reply_free(reply);
     return is_wanted ? 0 : 1;
+}
+
+/* Given up: the agent names the job when it leaves. */
+static void unreported_note(struct slot *s)
+{
+    const char *job = s->job->lease->job;
+    log_warn("job.unreported", "job=%s its lease runs out by itself", job);
+    pthread_mutex_lock(&s->agent->lock);
+    snprintf(s->unreported, sizeof s->unreported, "%s", job);
+    pthread_mutex_unlock(&s->agent->lock);
 }
 
 /* ---- finish, with the next job when it can be had ---- */
@@ -185,7 +200,7 @@ static void release(struct slot *s, const struct build_result *r, bool is_fault)
     Rota__Reply *reply = call_until_answered(s, &request);
     const char *job = s->job->lease->job;
     if (!reply)
-        log_warn("job.unreported", "job=%s its lease runs out by itself", job);
+        unreported_note(s);
     else if (reply->error)
         log_warn("job.release_refused", "job=%s error=%s", job, reply->error->name);
     else
@@ -239,7 +254,7 @@ static void finish(struct slot *s, const struct build_result *r, Rota__Outcome o
     }
     const Rota__Error *error = reply ? finish_error(reply) : NULL;
     if (!reply)
-        log_warn("job.unreported", "job=%s its lease runs out by itself", s->job->lease->job);
+        unreported_note(s);
     else if (error)
         finish_refused(s, error);
     slot_leave(s, poll, reply);

@@ -38,6 +38,9 @@ static const struct option_row rows[] = {
                "bundle, or exec:PATH to run PATH for each job"),
     OPTION_U64(struct worker_settings, idle_exit, "idle-exit", "SECONDS", 0, 0, 604800,
                "leave after so long without a job, unless the pool is heated; 0: never"),
+    OPTION_U64(struct worker_settings, drain_report, "drain-report", "SECONDS", 60, 10, 604800,
+               "draining, and no job runs any more: how long to try to report to a broker that is "
+               "away; then leave with 75"),
     OPTION_STR(struct worker_settings, name, "name", "NAME", NULL,
                "this worker's name, unique in its pool; default: host name and process id"),
     OPTION_U64(struct worker_settings, workspace_bytes, "workspace-bytes", "N", 4 * GIB, 64 * MIB,

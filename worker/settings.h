@@ -9,7 +9,7 @@ struct worker_settings {
     const char *url, *key_file, *environment, *pool, *runner, *name, *tls_ca, *tls_cert_key,
         *config;
     struct option_list class;
-    uint64_t slots, idle_exit, workspace_bytes;
+    uint64_t slots, idle_exit, drain_report, workspace_bytes;
 
     /* Worked out of the above by settings_complete(). */
     const struct runner *chosen;

@@ -63,14 +63,15 @@ static void slot_build(struct slot *s, struct build_result *ret)
     }
 }
 
-/* Built: from here on the job's own time stands still. Why it ended is what counts, not what a slow
- * report may meet later. */
+/* Built: from here on the job's own time stands still, and a drain may count its own. Why it ended
+ * is what counts, not what a slow report may meet later. */
 static enum build_stop slot_built(struct slot *s)
 {
     pthread_mutex_lock(&s->agent->lock);
     s->state = SLOT_ENDING;
     enum build_stop why = build_stop_read(s->host);
     pthread_mutex_unlock(&s->agent->lock);
+    agent_wake(s->agent);
     return why;
 }
 

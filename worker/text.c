@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Length of the character at `s`, or 0 when there is none. Stops at the NUL by itself: it is no
@@ -74,4 +75,14 @@ void text_word(const char *from, char *to, size_t size)
             to[at] = from[at];
     }
     to[at] = '\0';
+}
+
+size_t text_line(char line[TEXT_LINE_MAX], const char *format, va_list args)
+{
+    int n = vsnprintf(line, TEXT_LINE_MAX, format, args);
+    if (n < 0)
+        return 0;
+    size_t at = (size_t)n < TEXT_LINE_MAX - 1 ? (size_t)n : TEXT_LINE_MAX - 1;
+    line[at] = '\n';
+    return at + 1;
 }

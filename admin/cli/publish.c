@@ -88,7 +88,7 @@ static void op_fill(const struct publish_settings *s, Rota__Publish *op)
 static int publish_once(struct cli *cli, Rota__Reply **ret_reply)
 {
     const struct publish_settings *s = cli->settings;
-    char source[SOURCE_TEXT_LEN + 1] = "", key[27];
+    char source[SOURCE_TEXT_MAX + 1] = "", key[27];
     Rota__Publish op = ROTA__PUBLISH__INIT;
     op_fill(s, &op);
     if (s->source && *s->source) {

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -112,22 +111,21 @@ static int source_put(struct cli *cli, int fd, const char *account, const uint8_
 }
 
 int source_upload(struct cli *cli, const char *source, const char *account,
-                  char text[SOURCE_TEXT_LEN + 1])
+                  char text[SOURCE_TEXT_MAX + 1])
 {
-    uint8_t sha256[32], blake2b[32];
+    struct source_ref ref = {.kind = SOURCE_UPLOAD};
+    uint8_t blake2b[32];
     uint64_t size = 0;
     AUTO_FD fd = -1;
     int code = source_open(source, &fd);
     if (code)
         return code;
-    int r = hash_file(fd, sha256, blake2b, &size);
+    int r = hash_file(fd, ref.sha256, blake2b, &size);
     if (r < 0)
         return cli_io(source, r);
-    code = source_put(cli, fd, account, sha256, size);
+    code = source_put(cli, fd, account, ref.sha256, size);
     if (code)
         return code;
-    char hex[SHA256_HEX_LEN + 1];
-    sodium_bin2hex(hex, sizeof hex, sha256, sizeof sha256);
-    snprintf(text, SOURCE_TEXT_LEN + 1, "upload:%s", hex);
+    source_ref_text(&ref, text);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "edge/ask.h"
 #include "edge/statement.h"
 #include "sched/tier.h"
+#include "source_ref.h"
 #include "store/keys.h"
 
 #include <base/arena.h>
@@ -227,9 +228,11 @@ static enum error_code download_id(struct ask *a, struct job_id job, const struc
     if (!id->account)
         return E_MEMORY;
     if (id->kind == ROTA__OBJECT_KIND__SOURCE) {
-        char source[128];
-        snprintf(source, sizeof source, "%.*s", (int)row->source.n, (const char *)row->source.p);
-        return source_parse(source, id->sha256) ? E_OK : E_OBJECT_MISSING;
+        struct source_ref source;
+        if (source_ref_parse(row->source, &source) != 0 || source.kind != SOURCE_UPLOAD)
+            return E_OBJECT_MISSING;
+        memcpy(id->sha256, source.sha256, sizeof id->sha256);
+        return E_OK;
     }
     const Rota__Artifact *artifact;
     enum error_code e = artifact_of(a, job, id->kind, &artifact);

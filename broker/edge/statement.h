@@ -8,6 +8,3 @@
  * missing. */
 MUST_USE int statement_of(const struct edge *edge, struct job_id job, const struct job_row *row,
                           const Rota__Artifact *artifact, char text[STATEMENT_LEN_MAX]);
-
-/* "upload:<sha256 in hex>". False: another form. */
-bool source_parse(const char *source, uint8_t ret_sha256[32]);

@@ -8,15 +8,13 @@
  * order.                        */
 #include "edge/statement.h"
 #include "edge/vet_impl.h"
+#include "source_ref.h"
 
 #include <base/clock.h>
 #include <errno.h>
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { SOURCE_PREFIX_LEN = 7, SHA256_HEX_LEN = 64 };
 
 /* One request at hand. */
 struct vetting {
@@ -42,17 +40,6 @@ static enum error_code fault(struct vetting *g, int r, const char *what)
     char why[100];
     return say(g, r == -ENOMEM ? E_MEMORY : E_UPLOAD_FAILED, "%s: %s", what,
                err_trace(why, sizeof why));
-}
-
-bool source_parse(const char *source, uint8_t ret_sha256[32])
-{
-    size_t n = 0;
-    if (strncmp(source, "upload:", SOURCE_PREFIX_LEN) != 0 ||
-        strlen(source + SOURCE_PREFIX_LEN) != SHA256_HEX_LEN)
-        return false;
-    return sodium_hex2bin(ret_sha256, 32, source + SOURCE_PREFIX_LEN, SHA256_HEX_LEN, NULL, &n,
-                          NULL) == 0 &&
-           n == 32;
 }
 
 /* The answer to an earlier publish with this key is given again even when its source is long gone.
@@ -94,8 +81,9 @@ static enum error_code vet_source(struct vetting *g, const Rota__Publish *publis
     struct key_buf k;
     struct account_row row;
     uint64_t account;
+    struct source_ref source;
     struct artifact_id id = {.kind = ROTA__OBJECT_KIND__SOURCE};
-    if (!source_parse(publish->source, id.sha256) ||
+    if (source_ref_parse(span_str(publish->source), &source) != 0 || source.kind != SOURCE_UPLOAD ||
         auth_account(g->txn, &g->who, publish->account, &account) != E_OK ||
         is_replay(g, publish, account))
         return E_OK;
@@ -104,6 +92,7 @@ static enum error_code vet_source(struct vetting *g, const Rota__Publish *publis
     if (r || row.id.n > ACCOUNT_ID_MAX)
         return r < 0 ? E_STORE_FAULT : E_OK;
     memcpy(name, row.id.p, row.id.n);
+    memcpy(id.sha256, source.sha256, sizeof id.sha256);
     id.account = name;
     return source_take(g, &id, ret_bytes);
 }

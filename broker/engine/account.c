@@ -45,6 +45,7 @@ int cache_account(struct cache *c, struct txn *txn, uint64_t number, struct acco
     a->number = number;
     a->tier = a->share.tier = row.tier;
     a->running_own = row.running_max;
+    a->bars = row.bars;
     memcpy(a->id, row.id.p, row.id.n);
     undo_born(c->undo, a, free);
     map_add(&c->accounts, &a->by_number, hash_u64(number), c->undo);
@@ -85,7 +86,7 @@ static void account_mark(struct cache *c, struct account *a)
 void account_settle(struct cache *c, struct account *a)
 {
     account_mark(c, a);
-    bool has_room = a->running < account_running_max(a);
+    bool has_room = !a->bars && a->running < account_running_max(a);
     for (struct tally *t = a->tallies; t; t = t->next) {
         bool belongs = has_room && t->now.ready;
         struct ring *ring = &t->pool->ring[a->tier];

@@ -39,7 +39,7 @@ int platforms_bits(struct turn *t, char **names, size_t n, uint8_t *ret_bits)
 static int app_write(struct turn *t, uint64_t account, const char *name, const struct app_row *row)
 {
     struct key_buf k;
-    return turn_store(row_put(t->txn, &app_row_type, key_app(&k, account, span_str(name)), row));
+    return turn_store(row_put(t->txn, &app_row_type, key_named(&k, account, span_str(name)), row));
 }
 
 static int app_event(struct turn *t, uint64_t account, const char *name)
@@ -87,7 +87,7 @@ int app_find(struct turn *t, struct account *a, const char *name, bool makes,
 {
     struct app_row row;
     struct key_buf k;
-    int r = row_get(t->txn, &app_row_type, key_app(&k, a->number, span_str(name)), &row);
+    int r = row_get(t->txn, &app_row_type, key_named(&k, a->number, span_str(name)), &row);
     if (r == STORE_MISSING && !makes)
         return turn_refuse(t, E_APP_UNKNOWN, "account \"%s\" has no app \"%s\"", a->id, name);
     if (r == STORE_MISSING)
@@ -142,7 +142,7 @@ int turn_app_set(struct turn *t, const Rota__Request *request, Rota__Reply *repl
     if (r != 0)
         return r;
     rota__app_set_result__init(result);
-    r = row_get(t->txn, &app_row_type, key_app(&k, number, span_str(q->app)), &row);
+    r = row_get(t->txn, &app_row_type, key_named(&k, number, span_str(q->app)), &row);
     result->created = r == STORE_MISSING;
     if (result->created) {
         r = app_make(t, number, q->app, bits ? bits : PLATFORMS_ALL, &row);

@@ -109,8 +109,9 @@ static enum error_code from_store(struct auth *a, struct txn *txn,
     *ret_who = (struct principal){
         .role = (Rota__Role)key.role, .key_serial = key.serial, .account = key.account};
     r = row_get(txn, &account_row_type, key_u64(&k, key.account), &account);
-    if (r != 0 || account.id.n > ACCOUNT_ID_MAX)
+    if (r != 0 || account.id.n > ACCOUNT_ID_MAX || key.prefix.n > KEY_PREFIX_MAX)
         return E_STORE_FAULT;
+    memcpy(ret_who->key_prefix, key.prefix.p, key.prefix.n);
     memcpy(ret_who->account_id, account.id.p, account.id.n);
     pthread_mutex_lock(&a->lock);
     enum error_code code = E_OK;

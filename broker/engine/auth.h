@@ -10,13 +10,14 @@
 #include "rota.pb-c.h"
 #include "store/store.h"
 
-enum { ACCOUNT_ID_MAX = 64 };
+enum { ACCOUNT_ID_MAX = 64, KEY_PREFIX_MAX = 12 };
 
 struct principal {
     Rota__Role role;
     uint32_t key_serial;
     uint64_t account; /* number of the key's account */
     char account_id[ACCOUNT_ID_MAX + 1];
+    char key_prefix[KEY_PREFIX_MAX + 1]; /* names the key in trails; no secret */
 };
 
 struct auth;

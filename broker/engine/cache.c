@@ -18,8 +18,10 @@ static const struct field hot_fields[] = {
     FIELD(hot_row, account_number, U64), FIELD(hot_row, broker_ms, U64),
     FIELD(hot_row, key_serial, U32),     FIELD(hot_row, epoch, U32),
     FIELD(hot_row, pool_number, U16),    FIELD(hot_row, last_job, ID),
+    FIELD(hot_row, waits, U64),          FIELD(hot_row, trail_seq, U64),
+    FIELD(hot_row, review, U64),         FIELD(hot_row, bulk, U64),
 };
-const struct row_type hot_row_type = {TABLE_META, 1, hot_fields, ARRAY_LEN(hot_fields),
+const struct row_type hot_row_type = {TABLE_META, 2, hot_fields, ARRAY_LEN(hot_fields),
                                       sizeof(struct hot_row)};
 
 struct span hot_key(void)
@@ -267,6 +269,19 @@ static int load_fold(struct load *l)
     return 0;
 }
 
+/* Jobs that wait for a moment, and ended ones whose children are still to be told: when the first
+ * turn must look. */
+static int load_waits(struct load *l)
+{
+    uint64_t rows;
+    int r = txn_count(l->txn, TABLE_FOLLOW, &rows);
+    if (r < 0)
+        return err_pass(r);
+    l->c->has_follow = rows > 0;
+    l->c->delayed_ms[DUE_BROKER] = l->c->delayed_ms[DUE_WALL] = 0;
+    return 0;
+}
+
 int cache_load(struct cache *c, struct txn *txn, uint64_t broker_ms, uint64_t lease_ms)
 {
     struct load l = {c, txn, broker_ms, lease_ms};
@@ -287,6 +302,8 @@ int cache_load(struct cache *c, struct txn *txn, uint64_t broker_ms, uint64_t le
         r = each(&l, TABLE_LEASE, span_of("", 0), load_lease);
     if (r == 0)
         r = load_fold(&l);
+    if (r == 0)
+        r = load_waits(&l);
     size_t bucket;
     for (struct map_node *n = map_begin(&c->accounts, &bucket); n && r == 0;
          n = map_after(&c->accounts, n, &bucket))

@@ -32,6 +32,7 @@ struct pool {
     struct ring polls; /* parked lease polls, longest parked first */
     uint32_t heat_slots;
     uint64_t heat_until_ms; /* Unix time */
+    uint8_t bars;           /* Rota__Bar: nothing is handed out */
     bool is_dirty;
 };
 
@@ -57,6 +58,7 @@ struct account {
     uint64_t number;
     char id[ACCOUNT_ID_MAX + 1];
     uint8_t tier;
+    uint8_t bars;         /* Rota__Bar: any of them keeps it out of the rings */
     uint32_t running_own; /* the account's own cap; 0: the tier's */
     uint32_t running;     /* leased jobs over all pools */
     struct tally *tallies;
@@ -148,6 +150,8 @@ struct hot_row {
     uint32_t key_serial, epoch;
     uint16_t pool_number;
     struct job_id last_job;
+    uint64_t waits; /* rows of `waits_on`: none, and no end of a job looks for children */
+    uint64_t trail_seq, review, bulk; /* last numbers given */
 };
 extern const struct row_type hot_row_type;
 struct span hot_key(void);
@@ -168,8 +172,11 @@ struct cache {
     struct unfolded *unfolded;  /* of this process: ring buffer of UNFOLDED_MAX */
     uint64_t unfolded_first, unfolded_end;
     struct fold fold;
-    bool fold_ended;       /* a batch came to its end in this turn */
-    uint64_t polls_parked; /* place of the last parked poll */
+    bool fold_ended;          /* a batch came to its end in this turn */
+    uint64_t polls_parked;    /* place of the last parked poll */
+    uint8_t tier_bars[TIERS]; /* Rota__Bar of a whole tier, in every pool */
+    uint64_t delayed_ms[2];   /* by enum due_clock: no job is due before */
+    bool has_follow;          /* ended jobs whose children are still to be told */
 };
 
 MUST_USE int cache_init(struct cache *c);
@@ -213,7 +220,7 @@ void worker_drop(struct cache *c, struct worker *w);
 struct pool *pool_new(struct cache *c, uint16_t number, const char *name);
 
 /* The tiers of the pool in which somebody may be served: rotation's E. */
-uint8_t pool_eligible(const struct pool *p);
+uint8_t pool_eligible(const struct cache *c, const struct pool *p);
 
 /* Writes what changed: tallies, ring rows, pools, the hot row. Before the commit. */
 MUST_USE int cache_flush(struct cache *c, struct txn *txn);

@@ -4,7 +4,7 @@
  * somebody may run, so that a call that has just come never overtakes one that waits. Choosing,
  * moving the job, the account's turn, its running count, the rotation and the event are one
  * transaction.               */
-#include "engine/turn.h"
+#include "engine/job.h"
 
 #include "store/keys.h"
 
@@ -236,6 +236,7 @@ static int dispatch_event(struct turn *t, const struct pool *p, const struct lea
         event->c = p->rotation.c;
         event->n = p->rotation.n;
         event->attempt = l->attempt;
+        event->from = ROTA__STATE__READY;
         event->state = ROTA__STATE__LEASED;
     }
     effect_job(t, l->job, l->account->number, false);
@@ -287,7 +288,7 @@ static int lease_grant(struct turn *t, struct tally *tally, struct poll *poll, s
 static int dispatch_one(struct turn *t, struct pool *p, struct poll *poll,
                         Rota__LeasedJob **ret_job)
 {
-    uint8_t eligible = pool_eligible(p);
+    uint8_t eligible = pool_eligible(t->cache, p);
     struct rotation rotation = p->rotation;
     uint8_t tier = rotation_next(&rotation, eligible);
     struct tally *tally = CONTAINER(p->ring[tier].first, tally, node);
@@ -300,7 +301,7 @@ static int dispatch_one(struct turn *t, struct pool *p, struct poll *poll,
     struct key_buf head; /* the key lies in a page that the delete may move */
     memcpy(head.b, key.p, key.n);
     struct job_id job = key_tail_id(key);
-    r = turn_store(txn_del(t->txn, TABLE_READY, span_of(head.b, key.n)));
+    r = job_leave_ready(t, tally, span_of(head.b, key.n));
     if (r != 0)
         return r;
     SET(t->undo, p->rotation, rotation);
@@ -311,9 +312,6 @@ static int dispatch_one(struct turn *t, struct pool *p, struct poll *poll,
         r = dispatch_event(t, p, l, eligible);
     if (r != 0)
         return r;
-    SET(t->undo, tally->now.ready, tally->now.ready - 1);
-    SET(t->undo, tally->now.running, tally->now.running + 1);
-    SET(t->undo, a->running, a->running + 1);
     ring_leave(&p->ring[tier], &tally->node, t->undo);
     account_settle(t->cache, a); /* to the tail, if it may go on */
     t->granted++;
@@ -326,8 +324,8 @@ static int poll_serve(struct turn *t, struct pool *p, struct poll *poll)
     if (!result)
         return err_raise(-ENOMEM);
     size_t bytes = 0;
-    while (result->n_job < poll->jobs_max && bytes < LEASE_BYTES_MAX && pool_eligible(p) &&
-           t->granted < TURN_JOBS_MAX) {
+    while (result->n_job < poll->jobs_max && bytes < LEASE_BYTES_MAX &&
+           pool_eligible(t->cache, p) && t->granted < TURN_JOBS_MAX) {
         int r = dispatch_one(t, p, poll, &result->job[result->n_job]);
         if (r != 0)
             return r;
@@ -355,12 +353,12 @@ int dispatch_all(struct turn *t)
         struct pool *p = t->cache->pools[i];
         if (!p)
             continue;
-        while (p->polls.first && pool_eligible(p) && t->granted < TURN_JOBS_MAX) {
+        while (p->polls.first && pool_eligible(t->cache, p) && t->granted < TURN_JOBS_MAX) {
             int r = poll_serve(t, p, CONTAINER(p->polls.first, poll, node));
             if (r != 0)
                 return r;
         }
-        if (p->polls.first && pool_eligible(p))
+        if (p->polls.first && pool_eligible(t->cache, p))
             t->engine->has_more = true;
         else
             polls_answer_now(t, p);

@@ -16,7 +16,7 @@ static int init_pool(struct txn *txn, uint16_t number, const char *name)
     struct key_buf k;
     struct pool_row pool = {
         .c = ROTATION_FRESH.c, .n_max = ROTATION_N_DEFAULT, .name = span_str(name)};
-    struct class_row class = {number};
+    struct class_row class = {.pool = number};
     int r = row_put(txn, &pool_row_type, key_u16(&k, number), &pool);
     if (r == 0)
         r = row_put(txn, &class_row_type, span_str(name), &class);

@@ -1,8 +1,8 @@
-/* finish.c: what workers and people say about a job: finish, release, cancel.
+/* finish.c: what workers say about a job: finish and release.
  *
  * The fencing token decides: whoever does not hold the lease (any more) is refused LEASE_LOST, and
  * the same finish said twice gets the same answer, because `done` keeps the token. */
-#include "engine/turn.h"
+#include "engine/job.h"
 
 #include "store/keys.h"
 
@@ -50,17 +50,17 @@ static Rota__State state_of(Rota__Outcome outcome)
     }
 }
 
-static void ending_error(struct ending *e, const Rota__Error *error)
+static void step_error(struct step *s, const Rota__Error *error)
 {
     if (!error)
         return;
-    e->error_name = span_str(error->name);
-    e->error_text = span_str(error->text);
-    e->error_hint = span_str(error->hint);
+    s->error_name = span_str(error->name);
+    s->error_text = span_str(error->text);
+    s->error_hint = span_str(error->hint);
 }
 
 /* What the worker states of its build, packed as it came, without lease and error. */
-static int ending_facts(struct turn *t, struct ending *e, const Rota__Finish *q)
+static int step_facts(struct turn *t, struct step *s, const Rota__Finish *q)
 {
     if (!q->n_artifact && !q->n_phase_time && !q->attestation)
         return 0;
@@ -71,7 +71,9 @@ static int ending_facts(struct turn *t, struct ending *e, const Rota__Finish *q)
     uint8_t *packed = arena_alloc(t->fx->arena, n);
     if (!packed)
         return err_raise(-ENOMEM);
-    e->facts = span_of(packed, rota__finish__pack(&facts, packed));
+    s->facts = span_of(packed, rota__finish__pack(&facts, packed));
+    for (size_t i = 0; i < q->n_artifact; i++)
+        s->artifact_bytes += q->artifact[i]->size;
     return 0;
 }
 
@@ -91,8 +93,8 @@ static int hold_artifacts(struct turn *t, const struct account *a, const Rota__F
 static int finish(struct turn *t, const Rota__Finish *q, Rota__State *ret_state)
 {
     struct lease *l;
-    struct ending e = {.state = state_of(q->outcome)};
-    if (!e.state)
+    struct step s = {.to = state_of(q->outcome), .why = ROTA__EVENT_KIND__EVENT_FINISHED};
+    if (!s.to)
         return turn_refuse(t, E_FIELD_INVALID, "finish.outcome: none given");
     int r = lease_by_ref(t, q->lease, &l, ret_state);
     if (r != 0 || !l)
@@ -104,13 +106,13 @@ static int finish(struct turn *t, const Rota__Finish *q, Rota__State *ret_state)
     r = turn_vetted(t);
     if (r != 0)
         return r;
-    ending_error(&e, q->error);
-    r = ending_facts(t, &e, q);
+    step_error(&s, q->error);
+    r = step_facts(t, &s, q);
     if (r == 0)
         r = hold_artifacts(t, l->account, q);
     if (r == 0)
-        r = job_end_lease(t, l, &e);
-    *ret_state = e.state;
+        r = lease_move(t, l, &s);
+    *ret_state = s.to;
     return r;
 }
 
@@ -155,6 +157,28 @@ int turn_finish_and_lease(struct turn *t, const Rota__Request *request, Rota__Re
     return 0;
 }
 
+/* It let go of a cancelled job, met a fault, or gives the job back untouched. */
+static int lease_give_back(struct turn *t, struct lease *l, const Rota__LeaseRelease *q,
+                           Rota__State *ret_state)
+{
+    struct step s = {.to = ROTA__STATE__READY,
+                     .why = ROTA__EVENT_KIND__EVENT_RELEASED,
+                     .forgives = !q->infrastructure_fault};
+    int r;
+    step_error(&s, q->error);
+    if (l->cancel_ms) {
+        s.to = ROTA__STATE__CANCELLED;
+        r = lease_end_cancelled(t, l);
+    } else if (q->infrastructure_fault) {
+        s.to = ROTA__STATE__DELAYED;
+        r = job_again(t, l, &s);
+    } else {
+        r = lease_move(t, l, &s);
+    }
+    *ret_state = s.to;
+    return r;
+}
+
 int turn_lease_release(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
 {
     const Rota__LeaseRelease *q = request->lease_release;
@@ -165,94 +189,8 @@ int turn_lease_release(struct turn *t, const Rota__Request *request, Rota__Reply
         return err_raise(-ENOMEM);
     rota__lease_release_result__init(reply->lease_release);
     int r = lease_by_ref(t, q->lease, &l, &state);
-    if (r == 0 && l) {
-        struct job_id job = l->job;
-        struct ending e = {.state = ROTA__STATE__READY};
-        ending_error(&e, q->error);
-        if (l->cancel_ms)
-            r = job_end_cancelled(t, l);
-        else if (q->infrastructure_fault)
-            r = job_again(t, l, ROTA__EVENT_KIND__EVENT_RELEASED, &e);
-        else
-            r = job_to_ready(t, l, ROTA__EVENT_KIND__EVENT_RELEASED, &e, false);
-        if (r == 0)
-            r = job_state(t, job, &state);
-    }
+    if (r == 0 && l)
+        r = lease_give_back(t, l, q, &state);
     reply->lease_release->state = state;
     return r;
-}
-
-/* ---- cancel ---- */
-
-int job_state(struct turn *t, struct job_id job, Rota__State *ret_state)
-{
-    struct done_row done;
-    struct key_buf k;
-    *ret_state = cache_lease(t->cache, job) ? ROTA__STATE__LEASED : ROTA__STATE__READY;
-    int r = row_get(t->txn, &done_row_type, key_id(&k, job), &done);
-    if (r == 0)
-        *ret_state = (Rota__State)done.state;
-    return r == STORE_MISSING ? 0 : turn_store(r);
-}
-
-/* Durable first, then told. */
-static int cancel_leased(struct turn *t, struct lease *l, const Rota__Cancel *q)
-{
-    if (l->cancel_ms)
-        return 0;
-    SET(t->undo, l->cancel_ms, t->now.wall_ms);
-    SET(t->undo, l->version, l->version + 1);
-    int r = lease_save(t, l, span_str(q->reason));
-    if (r != 0)
-        return r;
-    Rota__Event *event = event_new(t, ROTA__EVENT_KIND__EVENT_CANCELLING);
-    if (event) {
-        event->job = q->job;
-        event->account_number = l->account->number;
-        event->worker = l->worker->facts.name;
-        event->pool = l->tally->pool->name;
-        event->reason = q->reason;
-        event->state = ROTA__STATE__LEASED;
-    }
-    r = event_append(t, event);
-    effect_job(t, l->job, l->account->number, false);
-    if (r == 0)
-        worker_beat(t, l->worker);
-    return r;
-}
-
-static int cancel_other(struct turn *t, struct job_id job, const struct job_row *row,
-                        const Rota__Cancel *q, Rota__CancelResult *result)
-{
-    int r = job_state(t, job, &result->state);
-    if (r != 0 || result->state == ROTA__STATE__CANCELLED)
-        return r;
-    if (result->state >= ROTA__STATE__SUCCEEDED)
-        return turn_refuse(t, E_JOB_ENDED, "%s has ended", q->job);
-    result->state = ROTA__STATE__CANCELLED;
-    return job_cancel_ready(t, job, row, span_str(q->reason));
-}
-
-int turn_cancel(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
-{
-    const Rota__Cancel *q = request->cancel;
-    struct job_id job;
-    struct job_row row;
-    struct key_buf k;
-    Rota__CancelResult *result = arena_alloc(t->fx->arena, sizeof *result);
-    int r = result ? job_parse(t, q->job, &job) : err_raise(-ENOMEM);
-    if (r == 0)
-        r = row_get(t->txn, &job_row_type, key_id(&k, job), &row);
-    if (r == STORE_MISSING || (r == 0 && !auth_sees(&t->who, row.account)))
-        return turn_refuse(t, E_JOB_UNKNOWN, "no job %s", q->job);
-    if (r != 0)
-        return r < 0 ? err_pass(r) : r;
-    rota__cancel_result__init(result);
-    reply->cancel = result;
-    struct lease *l = cache_lease(t->cache, job);
-    if (!l)
-        return cancel_other(t, job, &row, q, result);
-    result->state = ROTA__STATE__LEASED;
-    result->cancelling = true;
-    return cancel_leased(t, l, q);
 }

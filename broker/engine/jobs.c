@@ -1,21 +1,14 @@
-/* jobs.c: where a job goes next.
- *
- *   publish -> READY <-> LEASED -> SUCCEEDED | FAILED | TIMED_OUT
- *                ^         |  fault or lost worker, attempts left: back to READY, in its old place
- *                |         +-> DEAD        the last attempt was lost or met a fault
- *   cancel: READY -> CANCELLED;  LEASED -> CANCELLED once its worker let go, or its lease ran out
- *
- * A job leaves a state and enters the next in one transaction, through job_end() or job_to_ready()
- * and nothing else, so that it is always in exactly one of ready, lease and done. */
-#include "engine/turn.h"
+/* jobs.c: how the engine's own events move a job: a lease that is lost or runs out, a worker that
+ * gives its job back, a cancel that takes effect. */
+#include "engine/job.h"
 
+#include "sched/retry.h"
 #include "store/keys.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <sodium.h>
-#include <stdio.h>
 
-enum { BROKER_CUT_AFTER_MS = 10000, SOURCE_PREFIX_LEN = 7 /* "upload:" */ };
+enum { BROKER_CUT_AFTER_MS = 10000 };
 
 int job_parse(struct turn *t, const char *text, struct job_id *ret_id)
 {
@@ -24,188 +17,62 @@ int job_parse(struct turn *t, const char *text, struct job_id *ret_id)
     return 0;
 }
 
-static int job_event(struct turn *t, Rota__EventKind kind, struct job_id job,
-                     const struct account *a, const struct ending *e, const struct lease *l)
+int lease_move(struct turn *t, struct lease *l, const struct step *s)
 {
-    Rota__Event *event = event_new(t, kind);
-    if (event) {
-        event->job = turn_job(t, job);
-        event->account_number = a->number;
-        event->state = e->state;
-        event->reason = turn_str(t, e->reason);
-        event->error = turn_str(t, e->error_name);
-        if (l) {
-            event->worker = l->worker->facts.name;
-            event->pool = l->tally->pool->name;
-            event->number = l->token;
-            event->attempt = l->attempt;
-        }
-    }
-    effect_job(t, job, a->number, e->state >= ROTA__STATE__SUCCEEDED);
-    return event_append(t, event);
+    struct job j;
+    int r = job_load_known(t, l->job, &j);
+    assert(r != 0 || j.lease == l);
+    return r == 0 ? job_move(t, &j, s) : r;
 }
 
-/* The job's own source is deleted with its last job. */
-static int source_release(struct turn *t, const struct account *a, struct job_id job)
+static uint32_t random_word(struct turn *t)
 {
-    struct job_row row;
-    struct key_buf k;
-    uint8_t sha256[32];
-    int r = turn_store(row_get(t->txn, &job_row_type, key_id(&k, job), &row));
-    if (r != 0 || row.source.n <= SOURCE_PREFIX_LEN)
-        return r;
-    if (sodium_hex2bin(sha256, sizeof sha256, (const char *)row.source.p + SOURCE_PREFIX_LEN,
-                       row.source.n - SOURCE_PREFIX_LEN, NULL, NULL, NULL) != 0)
-        return err_raise(-EBADMSG);
-    return object_release(t, ROTA__OBJECT_KIND__SOURCE, a, sha256);
+    uint8_t b[4];
+    t->engine->config.random(t->engine->config.random_arg, b, sizeof b);
+    return get_be32(b);
 }
 
-static int state_drop(struct turn *t, struct job_id job)
+int job_again(struct turn *t, struct lease *l, struct step *s)
 {
-    struct key_buf k;
-    int r = txn_del(t->txn, TABLE_STATE, key_id(&k, job));
-    return r == STORE_MISSING ? 0 : turn_store(r);
-}
-
-/* Into `done`, whatever it came from. `l` is the lease it had, or NULL. */
-static int job_end(struct turn *t, struct job_id job, const struct account *a, struct lease *l,
-                   const struct ending *e)
-{
-    struct done_row done = {.state = (uint8_t)e->state,
-                            .finished_ms = t->now.wall_ms,
-                            .reason = e->reason,
-                            .error_name = e->error_name,
-                            .error_text = e->error_text,
-                            .error_hint = e->error_hint,
-                            .facts = e->facts};
-    if (l) {
-        done.attempt = l->attempt;
-        done.epoch = l->epoch;
-        done.token = l->token;
-        done.started_ms = l->granted_ms;
-        done.worker = span_str(l->worker->facts.name);
-    }
-    struct key_buf k;
-    struct mark_row mark = {{"", 0}};
-    int r = turn_store(row_put(t->txn, &done_row_type, key_id(&k, job), &done));
-    if (r == 0)
-        r = turn_store(
-            row_put(t->txn, &job_of_row_type, key_of_finished(&k, t->now.wall_ms, job), &mark));
-    if (r == 0)
-        r = state_drop(t, job);
-    if (r == 0)
-        r = source_release(t, a, job);
-    if (r == 0)
-        r = job_event(t, ROTA__EVENT_KIND__EVENT_FINISHED, job, a, e, l);
-    return r;
-}
-
-/* The lease ends: off the table, out of RAM, the account has room for another. */
-static int lease_close(struct turn *t, struct lease *l)
-{
-    struct account *a = l->account;
-    struct tally *tally = l->tally;
-    struct key_buf k;
-    int r = turn_store(txn_del(t->txn, TABLE_LEASE, key_id(&k, l->job)));
+    struct job j;
+    int r = job_load_known(t, l->job, &j);
     if (r != 0)
         return r;
-    SET(t->undo, tally->now.running, tally->now.running - 1);
-    SET(t->undo, a->running, a->running - 1);
-    worker_touch(t, l->worker);
-    lease_drop(t->cache, l);
-    account_settle(t->cache, a);
-    return 0;
-}
-
-int job_end_lease(struct turn *t, struct lease *l, const struct ending *e)
-{
-    int r = job_end(t, l->job, l->account, l, e);
-    return r == 0 ? lease_close(t, l) : r;
-}
-
-static int state_write(struct turn *t, const struct lease *l, const struct ending *e, bool counts)
-{
-    struct state_row row = {.attempt = (uint8_t)(l->attempt - !counts),
-                            .reason = e->reason,
-                            .error_name = e->error_name,
-                            .error_text = e->error_text};
-    struct key_buf k;
-    if (!row.attempt && !row.error_name.n)
-        return state_drop(t, l->job);
-    return turn_store(row_put(t->txn, &state_row_type, key_id(&k, l->job), &row));
-}
-
-int job_to_ready(struct turn *t, struct lease *l, Rota__EventKind why, const struct ending *e,
-                 bool counts)
-{
-    struct job_row row;
-    struct mark_row mark = {{"", 0}};
-    struct key_buf k;
-    struct tally *tally = l->tally;
-    struct ending ready = *e;
-    ready.state = ROTA__STATE__READY;
-    int r = turn_store(row_get(t->txn, &job_row_type, key_id(&k, l->job), &row));
-    uint8_t priority = r == 0 ? row.priority : 0;
-    if (r == 0)
-        r = turn_store(row_put(
-            t->txn, &ready_row_type,
-            key_ready(&k, tally->pool->number, l->account->number, priority, l->job), &mark));
-    if (r == 0)
-        r = state_write(t, l, e, counts);
-    if (r == 0)
-        r = job_event(t, why, l->job, l->account, &ready, l);
-    if (r != 0)
-        return r;
-    SET(t->undo, tally->now.ready, tally->now.ready + 1);
-    return lease_close(t, l);
-}
-
-struct ending ending_of(Rota__State state, enum error_code code)
-{
-    struct ending e = {.state = state};
-    if (code != E_OK) {
-        const struct error_row *row = error_row(code);
-        e.error_name = span_str(row->name);
-        e.error_text = span_str(row->text);
-        e.error_hint = span_str(row->hint);
+    if (j.attempt >= j.attempts_max) {
+        s->to = ROTA__STATE__DEAD;
+        s->why = ROTA__EVENT_KIND__EVENT_FINISHED;
+        s->reason = span_str(error_row(E_ATTEMPTS_SPENT)->name);
+        s->due_ms = 0;
+    } else if (s->to == ROTA__STATE__DELAYED) {
+        s->due_ms = t->bt_ms + retry_backoff_ms(j.attempt, random_word(t));
+        s->due_clock = DUE_BROKER;
+        s->reason = span_str("BACKOFF");
     }
-    return e;
-}
-
-/* An infrastructure fault: again while attempts are left, else dead. */
-int job_again(struct turn *t, struct lease *l, Rota__EventKind why, struct ending *e)
-{
-    struct job_row row;
-    struct key_buf k;
-    int r = turn_store(row_get(t->txn, &job_row_type, key_id(&k, l->job), &row));
-    if (r != 0)
-        return r;
-    if (l->attempt < row.attempts_max)
-        return job_to_ready(t, l, why, e, true);
-    e->state = ROTA__STATE__DEAD;
-    e->reason = span_str(error_row(E_ATTEMPTS_SPENT)->name);
-    return job_end_lease(t, l, e);
+    return job_move(t, &j, s);
 }
 
 /* Why a cancelled job was cancelled stands in its lease row. */
-int job_end_cancelled(struct turn *t, struct lease *l)
+int lease_end_cancelled(struct turn *t, struct lease *l)
 {
     struct lease_row row;
     struct key_buf k;
     int r = turn_store(row_get(t->txn, &lease_row_type, key_id(&k, l->job), &row));
     if (r != 0)
         return r;
-    struct ending e = ending_of(ROTA__STATE__CANCELLED, E_CANCELLED);
-    e.reason = span_str(turn_str(t, row.cancel_reason));
-    return job_end_lease(t, l, &e);
+    struct span superseded = span_str(SUPERSEDED_BY);
+    struct step s = step_of(ROTA__STATE__CANCELLED, ROTA__EVENT_KIND__EVENT_FINISHED, E_CANCELLED);
+    s.refunds = row.cancel_reason.n > superseded.n &&
+                memcmp(row.cancel_reason.p, superseded.p, superseded.n) == 0;
+    s.reason = span_of(turn_str(t, row.cancel_reason), row.cancel_reason.n);
+    return s.reason.p ? lease_move(t, l, &s) : err_raise(-ENOMEM);
 }
 
 int lease_lost(struct turn *t, struct lease *l)
 {
     if (l->cancel_ms)
-        return job_end_cancelled(t, l);
-    struct ending e = ending_of(ROTA__STATE__READY, E_WORKER_LOST);
-    return job_again(t, l, ROTA__EVENT_KIND__EVENT_EXPIRED, &e);
+        return lease_end_cancelled(t, l);
+    struct step s = step_of(ROTA__STATE__READY, ROTA__EVENT_KIND__EVENT_EXPIRED, E_WORKER_LOST);
+    return job_again(t, l, &s);
 }
 
 static uint64_t lease_cut_ms(const struct lease *l)
@@ -223,12 +90,15 @@ int lease_alarm(struct turn *t, struct lease *l)
 {
     if (t->bt_ms >= l->silent_bt_ms)
         return lease_lost(t, l);
-    if (t->bt_ms >= lease_cut_ms(l)) {
-        struct ending e = ending_of(ROTA__STATE__TIMED_OUT, E_LEASE_TIMEOUT);
-        return l->cancel_ms ? job_end_cancelled(t, l) : job_end_lease(t, l, &e);
+    if (t->bt_ms < lease_cut_ms(l)) {
+        alarm_set(&t->cache->alarms, &l->alarm, lease_due_ms(l), t->undo);
+        return 0;
     }
-    alarm_set(&t->cache->alarms, &l->alarm, lease_due_ms(l), t->undo);
-    return 0;
+    if (l->cancel_ms)
+        return lease_end_cancelled(t, l);
+    struct step s =
+        step_of(ROTA__STATE__TIMED_OUT, ROTA__EVENT_KIND__EVENT_FINISHED, E_LEASE_TIMEOUT);
+    return lease_move(t, l, &s);
 }
 
 int lease_save(struct turn *t, struct lease *l, struct span cancel_reason)
@@ -250,28 +120,28 @@ int lease_save(struct turn *t, struct lease *l, struct span cancel_reason)
     return turn_store(row_put(t->txn, &lease_row_type, key_id(&k, l->job), &row));
 }
 
-/* A job that nobody works on: out of `ready` and into `done`. */
-int job_cancel_ready(struct turn *t, struct job_id job, const struct job_row *row,
-                     struct span reason)
+/* Durable first, then told. */
+int job_cancel_leased(struct turn *t, struct lease *l, const char *reason)
 {
-    struct account *a;
-    struct key_buf k;
-    struct pool *p = row->pool <= POOLS_MAX ? t->cache->pools[row->pool] : NULL;
-    struct ending e = ending_of(ROTA__STATE__CANCELLED, E_CANCELLED);
-    e.reason = reason;
-    uint64_t account = row->account;
-    struct span key = key_ready(&k, row->pool, account, row->priority, job);
-    int r = turn_store(cache_account(t->cache, t->txn, account, &a));
-    if (r == 0)
-        r = turn_store(txn_del(t->txn, TABLE_READY, key));
-    struct tally *tally = r == 0 && p ? account_tally(t->cache, a, p) : NULL;
-    if (r == 0 && !tally)
-        r = err_raise(-EBADMSG);
-    if (r == 0)
-        r = job_end(t, job, a, NULL, &e);
+    if (l->cancel_ms)
+        return 0;
+    SET(t->undo, l->cancel_ms, t->now.wall_ms);
+    SET(t->undo, l->version, l->version + 1);
+    int r = lease_save(t, l, span_str(reason));
     if (r != 0)
         return r;
-    SET(t->undo, tally->now.ready, tally->now.ready - 1);
-    account_settle(t->cache, a);
-    return 0;
+    Rota__Event *event = event_new(t, ROTA__EVENT_KIND__EVENT_CANCELLING);
+    if (event) {
+        event->job = turn_job(t, l->job);
+        event->account_number = l->account->number;
+        event->worker = l->worker->facts.name;
+        event->pool = l->tally->pool->name;
+        event->reason = (char *)reason;
+        event->from = event->state = ROTA__STATE__LEASED;
+    }
+    r = event_append(t, event);
+    effect_job(t, l->job, l->account->number, false);
+    if (r == 0)
+        worker_beat(t, l->worker);
+    return r;
 }

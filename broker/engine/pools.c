@@ -33,12 +33,15 @@ static int class_make(struct turn *t, const char *name, struct pool *p)
     *class = (struct class){.pool = p};
     memcpy(class->name, name, strnlen(name, CLASS_NAME_MAX));
     SET(t->undo, c->classes_n, c->classes_n + 1);
-    struct class_row row = {p->number};
+    struct class_row row = {.pool = p->number};
     return turn_store(row_put(t->txn, &class_row_type, span_str(name), &row));
 }
 
-/* A new name. The wire lets longer ones through, and in a publish any line; what is stored here
- * must be loaded again, and be a name that a worker can offer. */
+_Static_assert((int)CLASS_LEN_MAX == CLASS_NAME_MAX && (int)CLASS_LEN_MAX == POOL_NAME_MAX,
+               "what the wire lets through can be stored and loaded");
+
+/* A new name. The wire has refused what is none (CLASS of limits.def); looked at again because one
+ * that is stored and cannot be loaded would keep the broker from ever starting. */
 static int name_check(struct turn *t, const char *name)
 {
     const struct form_row *form = form_row(FORM_NAME);

@@ -1,113 +1,16 @@
-/* publish.c: a job comes in.
+/* publish.c: a job comes in: it was found good (admission.c), is no repetition, and is written.
  *
- * Order: account, class, app, platform, timeout, source, then the idempotency key; only then the
- * first put. What is written at once is what must be: the job (appended), its place in `ready`, its
- * event, its idempotency key; the account's counts and ring once at the end of the turn; listings
- * later (fold.c). */
-#include "engine/turn.h"
+ * What is written at once is what must be: the job (appended), its place, its event, its
+ * idempotency key; the account's counts and ring once at the end of the turn; listings later
+ * (fold.c). */
+#include "engine/offer.h"
+#include "sched/retry.h"
 
-#include "sched/tier.h"
 #include "store/keys.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <sodium.h>
-
-enum { PRIORITY_DEFAULT = 5, PRIORITY_LAST = 9, ATTEMPTS_MAX = 3, SHA256_HEX_LEN = 64 };
-
-static const char source_prefix[] = "upload:";
-
-/* A publish that was found good. */
-struct offer {
-    const Rota__Publish *q;
-    struct account *account;
-    struct pool *pool;
-    const char *class;
-    struct app_facts app;
-    enum platform platform;
-    uint64_t timeout_ms;
-    bool has_source;
-    uint64_t source_bytes;
-    uint8_t sha256[32];
-    uint8_t request_hash[32];
-};
-
-static int check_source(struct turn *t, struct offer *o)
-{
-    const char *source = o->q->source;
-    if (!source[0])
-        return strcmp(o->class, "bundle") == 0
-                   ? turn_refuse(t, E_SOURCE_NEEDED, "a job of class bundle needs a source")
-                   : 0;
-    size_t n = sizeof source_prefix - 1, hash_n = 0;
-    if (strncmp(source, source_prefix, n) != 0 || strlen(source + n) != SHA256_HEX_LEN ||
-        sodium_hex2bin(o->sha256, sizeof o->sha256, source + n, SHA256_HEX_LEN, NULL, &hash_n,
-                       NULL) != 0 ||
-        hash_n != sizeof o->sha256)
-        return turn_refuse(t, E_SOURCE_INVALID, "source \"%.80s\" is not upload:<sha256>", source);
-    o->has_source = true;
-    if (!t->in->is_vetted)
-        return TURN_VET;
-    const struct source_seen *seen = t->in->sources ? &t->in->sources[t->member] : NULL;
-    o->source_bytes = seen ? seen->bytes : 0;
-    return seen ? (int)seen->code : 0;
-}
-
-static int check_platform(struct turn *t, struct offer *o)
-{
-    o->platform = platform_by_name(o->q->platform);
-    if (!o->platform && (o->q->platform[0] || strcmp(o->class, "bundle") == 0))
-        return turn_refuse(t, E_PLATFORM_UNKNOWN, "no platform \"%s\"", o->q->platform);
-    return 0;
-}
-
-static bool spec_looks_like_json(const ProtobufCBinaryData *spec)
-{
-    return spec->len == 0 ||
-           (spec->len >= 2 && spec->data[0] == '{' && spec->data[spec->len - 1] == '}');
-}
-
-static int check_account(struct turn *t, struct offer *o)
-{
-    uint64_t number;
-    const char *named = o->q->account;
-    enum error_code code = auth_account(t->txn, &t->who, named, &number);
-    if (code != E_OK)
-        return turn_refuse(t, code, "account \"%s\": %s", named, error_row(code)->text);
-    return turn_store(cache_account(t->cache, t->txn, number, &o->account));
-}
-
-static int check_timeout(struct turn *t, struct offer *o)
-{
-    assert(o->account);
-    uint8_t tier = o->account->tier;
-    if (tier_timeout(tier, o->q->timeout_ms, &o->timeout_ms))
-        return 0;
-    return turn_refuse(t, E_TIMEOUT_INVALID, "timeout of %llu ms is longer than tier %s's %llu ms",
-                       (unsigned long long)o->q->timeout_ms, tier_row(tier)->name,
-                       (unsigned long long)tier_row(tier)->timeout_ms);
-}
-
-/* All that can be refused without having written anything. Class and app are made last. */
-static int offer_check(struct turn *t, const Rota__Publish *q, struct offer *o)
-{
-    *o = (struct offer){.q = q, .class = q->class_[0] ? q->class_ : "bundle"};
-    if (!q->app[0])
-        return turn_refuse(t, E_FIELD_MISSING, "publish.app is empty");
-    if (q->priority > PRIORITY_LAST)
-        return turn_refuse(t, E_FIELD_INVALID, "publish.priority: %u, at most %d", q->priority,
-                           PRIORITY_LAST);
-    if (!spec_looks_like_json(&q->spec))
-        return turn_refuse(t, E_SPEC_INVALID, "the spec is not a JSON object");
-    int r = check_account(t, o);
-    if (r == 0)
-        r = check_platform(t, o);
-    if (r == 0)
-        r = check_timeout(t, o);
-    if (r == 0)
-        r = check_source(t, o);
-    return r;
-}
 
 /* The request without its idempotency key, hashed: what "the same body" means. */
 static int offer_hash(struct turn *t, struct offer *o)
@@ -147,19 +50,20 @@ static int offer_replay(struct turn *t, struct offer *o, Rota__PublishResult *re
     return 0;
 }
 
-static int write_job(struct turn *t, const struct offer *o, struct job_id id)
+/* The arguments of a publish as a row. Its spans are the request's. */
+static struct job_row row_of(struct turn *t, const struct offer *o)
 {
     const Rota__Publish *q = o->q;
     const char *principal = t->origin ? t->origin->principal : t->who.account_id;
     const char *address = t->origin ? t->origin->client_address : t->in->peer.address;
-    struct job_row row = {
+    return (struct job_row){
         .account = o->account->number,
         .app = o->app.number,
         .pool = o->pool->number,
         .platform = (uint8_t)o->platform,
         .priority = (uint8_t)(q->priority ? q->priority : PRIORITY_DEFAULT),
         .tier = o->account->tier,
-        .attempts_max = ATTEMPTS_MAX,
+        .attempts_max = (uint8_t)(q->attempts_max ? q->attempts_max : RETRY_ATTEMPTS_DEFAULT),
         .timeout_ms = o->timeout_ms,
         .published_ms = t->now.wall_ms,
         .source_bytes = o->source_bytes,
@@ -171,17 +75,58 @@ static int write_job(struct turn *t, const struct offer *o, struct job_id id)
         .principal = span_str(principal),
         .client_address = span_str(address),
         .idempotency_key = span_str(q->idempotency_key),
+        .ref = span_str(q->ref),
+        .key_serial = t->who.key_serial,
+        .supersedes = q->supersede ? 1 : 0,
+        .is_charged = o->is_charged,
+        .after = span_of(o->after, o->after_n * sizeof *o->after),
     };
-    struct key_buf k;
-    int r = turn_store(row_append(t->txn, &job_row_type, key_id(&k, id), &row));
-    if (r != 0)
-        return r;
-    struct mark_row mark = {{"", 0}};
-    struct span key = key_ready(&k, row.pool, row.account, row.priority, id);
-    return turn_store(row_put(t->txn, &ready_row_type, key, &mark));
 }
 
-static int write_event(struct turn *t, const struct offer *o, char *job)
+static struct job job_born(const struct offer *o, const struct job_row *row, struct job_id id,
+                           struct tally *tally)
+{
+    return (struct job){.id = id,
+                        .state = ROTA__STATE__STATE_NONE,
+                        .account = o->account,
+                        .pool = o->pool,
+                        .home = o->pool,
+                        .tally = tally,
+                        .app = row->app,
+                        .platform = row->platform,
+                        .priority = row->priority,
+                        .priority_home = row->priority,
+                        .attempts_max = row->attempts_max,
+                        .supersedes = row->supersedes,
+                        .is_charged = row->is_charged,
+                        .key_serial = row->key_serial,
+                        .published_ms = row->published_ms};
+}
+
+/* Where it begins: held, delayed or ready. */
+static struct step first_step(const struct turn *t, const struct offer *o)
+{
+    struct step s = {.to = ROTA__STATE__READY,
+                     .due_ms = o->run_at_ms,
+                     .due_clock = DUE_WALL,
+                     .waits = (uint16_t)o->waits_n};
+    if (o->run_at_ms) {
+        s.to = ROTA__STATE__DELAYED;
+        s.reason = span_str("RUN_AT");
+    }
+    if (o->waits_n) {
+        s.to = ROTA__STATE__DELAYED;
+        s.reason = span_str("DEPENDS_ON");
+    }
+    if (o->q->hold) {
+        s.to = ROTA__STATE__HELD;
+        s.reason = span_str("HELD");
+        s.by = span_str(t->who.key_prefix);
+    }
+    return s;
+}
+
+static int write_event(struct turn *t, const struct offer *o, const struct job *j, char *job)
 {
     Rota__Event *event = event_new(t, ROTA__EVENT_KIND__EVENT_PUBLISHED);
     if (event) {
@@ -190,6 +135,7 @@ static int write_event(struct turn *t, const struct offer *o, char *job)
         event->app = o->q->app;
         event->pool = o->pool->name;
         event->tier = (Rota__Tier)o->account->tier;
+        event->state = j->state;
     }
     return event_append(t, event);
 }
@@ -207,9 +153,10 @@ static int write_idem(struct turn *t, const struct offer *o, struct job_id id)
 
 static int write_source(struct turn *t, const struct offer *o)
 {
-    return o->has_source ? object_hold(t, ROTA__OBJECT_KIND__SOURCE, o->account->number, o->sha256,
-                                       o->source_bytes)
-                         : 0;
+    if (o->source.kind != SOURCE_UPLOAD)
+        return 0;
+    return object_hold(t, ROTA__OBJECT_KIND__SOURCE, o->account->number, o->source.sha256,
+                       o->source_bytes);
 }
 
 static struct job_id id_next(struct turn *t)
@@ -223,33 +170,60 @@ static struct job_id id_next(struct turn *t)
     return id;
 }
 
-static int offer_accept(struct turn *t, struct offer *o, Rota__PublishResult *result)
+/* The row, then its place, then what hangs on it. */
+static int offer_write(struct turn *t, const struct offer *o, struct job_id id, struct tally *tally,
+                       Rota__PublishResult *result)
 {
-    struct tally *tally = account_tally(t->cache, o->account, o->pool);
-    if (!tally)
-        return err_raise(-ENOMEM);
-    int r = fold_make_room(t);
-    if (r != 0)
-        return r;
-    struct job_id id = id_next(t);
-    result->job = turn_job(t, id);
-    r = write_job(t, o, id);
+    struct job_row row = row_of(t, o);
+    struct job j = job_born(o, &row, id, tally);
+    struct step s = first_step(t, o);
+    struct key_buf k;
+    int r = turn_store(row_append(t->txn, &job_row_type, key_id(&k, id), &row));
     if (r == 0)
-        r = write_event(t, o, result->job);
+        r = job_move(t, &j, &s);
+    if (r == 0 && o->waits_n)
+        r = follow_begin(t, id, o->waits, o->waits_n);
+    if (r == 0)
+        r = write_event(t, o, &j, result->job);
     if (r == 0)
         r = write_idem(t, o, id);
     if (r == 0)
         r = write_source(t, o);
-    if (r != 0)
-        return r;
-    SET(t->undo, tally->now.ready, tally->now.ready + 1);
-    account_settle(t->cache, o->account);
-    fold_add(t, id, o->account->number, o->app.number);
-    return 0;
+    if (r == 0 && row.supersedes)
+        r = supersede_publish(t, o, &j, result);
+    result->state = j.state;
+    return r;
 }
 
-/* One job, refused without a trace or accepted. */
-static int publish_one(struct turn *t, const Rota__Publish *q, Rota__PublishResult *result)
+int offer_accept(struct turn *t, struct offer *o, Rota__PublishResult *result)
+{
+    int r = class_for_publish(t, o->class, &o->pool);
+    if (r == 0)
+        r = fold_make_room(t);
+    if (r != 0)
+        return r;
+    struct tally *tally = account_tally(t->cache, o->account, o->pool);
+    if (!tally)
+        return err_raise(-ENOMEM);
+    struct job_id id = id_next(t);
+    result->job = turn_job(t, id);
+    if (!result->job)
+        return err_raise(-ENOMEM);
+    r = offer_write(t, o, id, tally, result);
+    if (r == 0)
+        fold_add(t, id, o->account->number, o->app.number);
+    return r;
+}
+
+static int check_room(struct turn *t)
+{
+    int r = store_has_room(t->engine->config.store);
+    if (r == STORE_FULL)
+        return turn_refuse(t, E_STORE_FULL, "the database is above its high-water mark");
+    return r < 0 ? err_pass(r) : 0;
+}
+
+int publish_one(struct turn *t, const Rota__Publish *q, Rota__PublishResult *result)
 {
     struct offer o;
     rota__publish_result__init(result);
@@ -258,19 +232,14 @@ static int publish_one(struct turn *t, const Rota__Publish *q, Rota__PublishResu
         r = offer_replay(t, &o, result);
     if (r != 0 || result->replayed)
         return r;
-    r = store_has_room(t->engine->config.store);
-    if (r == STORE_FULL)
-        return turn_refuse(t, E_STORE_FULL, "the database is above its high-water mark");
-    if (r < 0)
-        return err_pass(r);
-    r = class_check(t, o.class);
+    r = check_room(t);
+    if (r == 0)
+        r = class_check(t, o.class);
     if (r == 0)
         r = app_find(t, o.account, q->app, t->who.role == ROTA__ROLE__OPERATOR, &o.app);
     if (r == 0 && o.platform && !(o.app.platforms & 1 << o.platform))
         r = turn_refuse(t, E_PLATFORM_NOT_ENABLED, "app \"%s\" is not built for %s", q->app,
                         platform_name((uint8_t)o.platform));
-    if (r == 0)
-        r = class_for_publish(t, o.class, &o.pool);
     return r == 0 ? offer_accept(t, &o, result) : r;
 }
 

@@ -35,30 +35,6 @@ static int has_row(struct query *q, enum table t, struct span key, bool *ret_has
     return 0;
 }
 
-/* State of a job that is neither ended nor leased. */
-static int waiting_state(struct query *q, struct job_id id, const struct state_row *state,
-                         Rota__State *ret_state)
-{
-    struct key_buf k;
-    bool has = false;
-    int r = has_row(q, TABLE_HELD, key_id(&k, id), &has);
-    if (r < 0)
-        return err_pass(r);
-    if (has) {
-        *ret_state = ROTA__STATE__HELD;
-        return 0;
-    }
-    static const char depends[] = "DEPENDS_ON";
-    has = state->reason.n == strlen(depends) &&
-          memcmp(state->reason.p, depends, state->reason.n) == 0;
-    if (!has && state->due_ms)
-        r = has_row(q, TABLE_DELAYED, key_due(&k, state->due_ms, id), &has);
-    if (r < 0)
-        return err_pass(r);
-    *ret_state = has ? ROTA__STATE__DELAYED : ROTA__STATE__READY;
-    return 0;
-}
-
 static int get_state_row(struct query *q, struct job_id id, struct state_row *ret_row)
 {
     struct key_buf k;
@@ -87,7 +63,7 @@ enum error_code query_state(struct query *q, struct job_id id, Rota__State *ret_
     if (r == 0)
         r = get_state_row(q, id, &state);
     if (r == 0)
-        r = waiting_state(q, id, &state, ret_state);
+        *ret_state = state.state ? (Rota__State)state.state : ROTA__STATE__READY;
     return r < 0 ? query_fault(r) : E_OK;
 }
 
@@ -126,6 +102,13 @@ static void fill_facts(struct query *q, struct span facts, Rota__Job *job)
     job->attestation = finish->attestation;
 }
 
+/* The newer job's id out of "SUPERSEDED by job_…", else "". */
+static const char *superseded_by(const char *reason)
+{
+    size_t n = strlen(SUPERSEDED_BY);
+    return strncmp(reason, SUPERSEDED_BY, n) == 0 ? reason + n : "";
+}
+
 static void fill_done(struct query *q, const struct done_row *done, Rota__Job *job)
 {
     job->state = (Rota__State)done->state;
@@ -134,6 +117,7 @@ static void fill_done(struct query *q, const struct done_row *done, Rota__Job *j
     job->finished_ms = done->finished_ms;
     job->worker = query_str(q, done->worker);
     job->reason = query_str(q, done->reason);
+    job->superseded_by = query_text(q, superseded_by(job->reason));
     job->error = stored_error(q, done->error_name, done->error_text, done->error_hint);
     if (job->state == ROTA__STATE__SUCCEEDED)
         job->percent = 100;
@@ -157,6 +141,31 @@ static void fill_leased(struct query *q, struct job_id id, const struct lease_ro
     }
 }
 
+/* Of the jobs it was published to wait for, those that have not yet succeeded. */
+static int fill_parents(struct query *q, struct job_id id, const struct state_row *state,
+                        Rota__Job *job)
+{
+    struct job_row row;
+    struct key_buf k;
+    int r = state->waits ? row_get(q->txn, &job_row_type, key_id(&k, id), &row) : STORE_MISSING;
+    if (r != 0)
+        return r < 0 ? err_pass(r) : 0;
+    job->after = query_array(q, row.after.n / sizeof(struct job_id) + 1);
+    for (size_t i = 0; job->after && i + sizeof(struct job_id) <= row.after.n;
+         i += sizeof(struct job_id)) {
+        struct job_id parent;
+        char text[JOB_ID_TEXT_LEN + 1];
+        bool has = false;
+        memcpy(parent.b, (const uint8_t *)row.after.p + i, sizeof parent.b);
+        r = has_row(q, TABLE_WAITS_ON, key_waits_on(&k, parent, id), &has);
+        if (r < 0)
+            return err_pass(r);
+        if (has)
+            job->after[job->n_after++] = query_text(q, job_id_text(parent, text));
+    }
+    return 0;
+}
+
 static int fill_waiting(struct query *q, struct job_id id, Rota__Job *job)
 {
     struct state_row state;
@@ -171,7 +180,10 @@ static int fill_waiting(struct query *q, struct job_id id, Rota__Job *job)
         job->priority = state.priority;
     if (state.pool)
         job->pool = query_pool_name(q, state.pool);
-    return waiting_state(q, id, &state, &job->state);
+    job->state = state.state ? (Rota__State)state.state : ROTA__STATE__READY;
+    job->since_ms = state.since_ms;
+    job->by = query_str(q, state.by);
+    return fill_parents(q, id, &state, job);
 }
 
 static int fill_place(struct query *q, struct job_id id, Rota__Job *job)
@@ -210,6 +222,8 @@ static void fill_row(struct query *q, struct job_id id, const struct job_row *ro
     job->timeout_ms = row->timeout_ms;
     job->published_ms = row->published_ms;
     job->principal = query_str(q, row->principal);
+    job->ref = query_str(q, row->ref);
+    job->key_serial = row->key_serial;
 }
 
 enum error_code query_job_fill(struct query *q, struct job_id id, const struct job_row *row,

@@ -74,8 +74,8 @@ static enum error_code page_app(struct query *q, struct page *page)
     page->app_name = q->request->list->app;
     if (!*page->app_name || !page->account)
         return E_OK;
-    int r =
-        row_get(q->txn, &app_row_type, key_app(&k, page->account, span_str(page->app_name)), &row);
+    int r = row_get(q->txn, &app_row_type, key_named(&k, page->account, span_str(page->app_name)),
+                    &row);
     if (r < 0)
         return query_fault(r);
     if (r == STORE_MISSING)

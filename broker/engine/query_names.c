@@ -183,7 +183,7 @@ enum error_code query_app_list(struct query *q)
     QUERY_NEW(q, result, Rota__AppListResult, rota__app_list_result__init);
     if (!result || !(result->app = query_array(q, limit)))
         return E_MEMORY;
-    int r = apps_fill(q, only, key_app(&k, at, span_str(name)), limit, result);
+    int r = apps_fill(q, only, key_named(&k, at, span_str(name)), limit, result);
     if (r < 0)
         return query_fault(r);
     if (!result->next_cursor)

@@ -38,11 +38,13 @@ struct pool *pool_new(struct cache *c, uint16_t number, const char *name)
     return p;
 }
 
-uint8_t pool_eligible(const struct pool *p)
+uint8_t pool_eligible(const struct cache *c, const struct pool *p)
 {
     uint8_t eligible = 0;
+    if (p->bars)
+        return 0;
     for (int t = 0; t < TIERS; t++)
-        if (p->ring[t].count)
+        if (p->ring[t].count && !c->tier_bars[t])
             eligible |= (uint8_t)(1 << t);
     return eligible;
 }

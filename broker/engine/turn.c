@@ -6,7 +6,7 @@
  * When the store or the memory is full, the whole turn is unwound and its requests are applied
  * again one by one, each in a transaction of its own, so that only those that do not fit are
  * refused: publishes, in practice, since store_has_room() keeps a reserve for finish and cancel. */
-#include "engine/turn.h"
+#include "engine/job.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -31,6 +31,10 @@ static const struct {
     {ROTA__REQUEST__OP_APP_SET, turn_app_set},
     {ROTA__REQUEST__OP_KEY_CREATE, turn_key_create},
     {ROTA__REQUEST__OP_KEY_REVOKE, turn_key_revoke},
+    {ROTA__REQUEST__OP_HOLD, turn_hold},
+    {ROTA__REQUEST__OP_JOB_RELEASE, turn_job_release},
+    {ROTA__REQUEST__OP_RETRY, turn_retry},
+    {ROTA__REQUEST__OP_MOVE, turn_move},
 };
 
 static turn_handler *handler_of(uint32_t tag)
@@ -146,6 +150,12 @@ static int alarms_fire(struct turn *t)
     return 0;
 }
 
+/* What a turn does of itself after its requests and timers, in this order: jobs that may go on now
+ * are handed out in the same turn; the slices of housekeeping come last. */
+static int (*const chores[])(struct turn *t) = {
+    delayed_some, follow_some, dispatch_all, fold_some, sweep_some,
+};
+
 /* Everything of a turn that happens inside its transaction. */
 static int turn_apply(struct turn *t, struct inbound *first, size_t n)
 {
@@ -155,15 +165,9 @@ static int turn_apply(struct turn *t, struct inbound *first, size_t n)
         r = request_apply(t, in);
     if (r == 0)
         r = alarms_fire(t);
-    if (r == 0)
-        r = dispatch_all(t);
-    if (r == 0)
-        r = fold_some(t);
-    if (r == 0)
-        r = sweep_some(t);
-    if (r == 0)
-        r = turn_store(cache_flush(t->cache, t->txn));
-    return r;
+    for (size_t i = 0; i < ARRAY_LEN(chores) && r == 0; i++)
+        r = chores[i](t);
+    return r == 0 ? turn_store(cache_flush(t->cache, t->txn)) : r;
 }
 
 /* One transaction over `n` requests from `first` on. After an abort RAM and effects are as before.
@@ -243,15 +247,17 @@ int engine_turn(struct engine *e, struct now now, struct inbound *requests, stru
 uint32_t engine_idle_ms(const struct engine *e, struct now now, uint32_t most_ms)
 {
     uint64_t bt_ms = now.boot_ms + e->broker_offset_ms;
-    if (e->has_more)
+    if (e->has_more || e->cache.has_follow)
         return 0;
     uint64_t due_ms = bt_ms + most_ms;
     const struct alarm *a = alarms_first(&e->cache.alarms);
     if (a && a->at_ms < due_ms)
         due_ms = a->at_ms;
-    uint64_t fold_ms = fold_due_ms(e, bt_ms);
+    uint64_t fold_ms = fold_due_ms(e, bt_ms), delayed_ms = delayed_due_ms(e, now);
     if (fold_ms < due_ms)
         due_ms = fold_ms;
+    if (delayed_ms < due_ms)
+        due_ms = delayed_ms;
     /* Due already: at once, but never a spin when the store is full. */
     return due_ms > bt_ms ? (uint32_t)(due_ms - bt_ms) : 1;
 }

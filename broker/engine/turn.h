@@ -102,7 +102,7 @@ MUST_USE int event_append(struct turn *t, Rota__Event *event);
 typedef int turn_handler(struct turn *t, const Rota__Request *request, Rota__Reply *reply);
 turn_handler turn_publish, turn_publish_many, turn_lease, turn_finish, turn_finish_and_lease,
     turn_lease_release, turn_heartbeat, turn_cancel, turn_heat, turn_account_set, turn_app_set,
-    turn_key_create, turn_key_revoke;
+    turn_key_create, turn_key_revoke, turn_hold, turn_job_release, turn_retry, turn_move;
 
 /* apps.c: the app a job names; an operator's publish makes it (when `makes`). */
 struct app_facts {
@@ -146,21 +146,17 @@ MUST_USE int poll_settle(struct turn *t, struct poll *p);
 void poll_drop(struct turn *t, struct poll *p); /* unanswered */
 void poll_alarm(struct turn *t, struct poll *p);
 
-/* jobs.c: every way a leased or waiting job goes on. */
-struct ending {
-    Rota__State state;
-    struct span reason, error_name, error_text, error_hint;
-    struct span facts;
-};
-struct ending ending_of(Rota__State state, enum error_code code); /* E_OK: no error */
-MUST_USE int job_end_lease(struct turn *t, struct lease *l, const struct ending *e);
-MUST_USE int job_to_ready(struct turn *t, struct lease *l, Rota__EventKind why,
-                          const struct ending *e, bool counts);
-/* Infrastructure fault: again while attempts are left, else dead. */
-MUST_USE int job_again(struct turn *t, struct lease *l, Rota__EventKind why, struct ending *e);
-MUST_USE int job_end_cancelled(struct turn *t, struct lease *l);
-MUST_USE int job_cancel_ready(struct turn *t, struct job_id job, const struct job_row *row,
-                              struct span reason);
+/* jobs.c; what a step is: job.h. */
+struct step;
+struct job;
+#define SUPERSEDED_BY "SUPERSEDED by " /* begins the reason of a job that a newer one replaced */
+MUST_USE int lease_move(struct turn *t, struct lease *l, const struct step *s);
+/* An infrastructure fault: to where the step says (READY at once, DELAYED with a backoff that is
+ * filled in here) while attempts are left, else dead. */
+MUST_USE int job_again(struct turn *t, struct lease *l, struct step *s);
+MUST_USE int lease_end_cancelled(struct turn *t, struct lease *l);
+/* Writes the wish and tells the worker; the job ends when it let go. */
+MUST_USE int job_cancel_leased(struct turn *t, struct lease *l, const char *reason);
 MUST_USE int lease_lost(struct turn *t, struct lease *l);
 MUST_USE int lease_alarm(struct turn *t, struct lease *l);
 /* Broker time: silence, or the job's timeout and the grace behind it, whichever comes first. */
@@ -171,8 +167,6 @@ MUST_USE int lease_save(struct turn *t, struct lease *l, struct span cancel_reas
 MUST_USE int lease_by_ref(struct turn *t, const Rota__LeaseRef *ref, struct lease **ret_lease,
                           Rota__State *ret_state);
 MUST_USE int job_parse(struct turn *t, const char *text, struct job_id *ret_id);
-
-MUST_USE int job_state(struct turn *t, struct job_id job, Rota__State *ret_state);
 
 /* keyring.c: stores a key's row under its hash and its serial. A store result, not a handler's. */
 MUST_USE int key_write(struct txn *txn, const uint8_t *hash_key, const char *text,

@@ -89,9 +89,18 @@ struct span key_tally(struct key_buf *buf, uint64_t account, uint16_t pool)
     return key_done(&k);
 }
 
-struct span key_due(struct key_buf *buf, uint64_t due_ms, struct job_id id)
+struct span key_waits_on(struct key_buf *buf, struct job_id parent, struct job_id child)
 {
     struct key_end k = {buf, 0};
+    add_id(&k, parent);
+    add_id(&k, child);
+    return key_done(&k);
+}
+
+struct span key_due(struct key_buf *buf, uint8_t clock, uint64_t due_ms, struct job_id id)
+{
+    struct key_end k = {buf, 0};
+    add_u8(&k, clock);
     add_u64(&k, due_ms);
     add_id(&k, id);
     return key_done(&k);
@@ -125,11 +134,91 @@ struct span key_of_finished(struct key_buf *buf, uint64_t finished_ms, struct jo
     return key_done(&k);
 }
 
-struct span key_app(struct key_buf *buf, uint64_t account, struct span name)
+struct span key_named(struct key_buf *buf, uint64_t account, struct span name)
 {
     struct key_end k = {buf, 0};
     add_u64(&k, account);
     add_bytes(&k, name.p, name.n);
+    return key_done(&k);
+}
+
+struct span key_app_var(struct key_buf *buf, uint64_t account, uint32_t app, struct span name)
+{
+    struct key_end k = {buf, 0};
+    add_u64(&k, account);
+    add_u32(&k, app);
+    add_bytes(&k, name.p, name.n);
+    return key_done(&k);
+}
+
+struct span key_schedule_due(struct key_buf *buf, uint64_t next_ms, uint64_t account,
+                             struct span name)
+{
+    struct key_end k = {buf, 0};
+    add_u64(&k, next_ms);
+    add_u64(&k, account);
+    add_bytes(&k, name.p, name.n);
+    return key_done(&k);
+}
+
+struct span key_usage(struct key_buf *buf, uint64_t account, uint16_t month)
+{
+    struct key_end k = {buf, 0};
+    add_u64(&k, account);
+    add_u16(&k, month);
+    return key_done(&k);
+}
+
+struct span key_grant(struct key_buf *buf, uint64_t account, uint32_t grant)
+{
+    struct key_end k = {buf, 0};
+    add_u64(&k, account);
+    add_u32(&k, grant);
+    return key_done(&k);
+}
+
+struct span key_bucket(struct key_buf *buf, uint8_t scope, uint64_t number)
+{
+    struct key_end k = {buf, 0};
+    add_u8(&k, scope);
+    add_u64(&k, number);
+    return key_done(&k);
+}
+
+struct span key_pause(struct key_buf *buf, uint8_t scope, struct span name)
+{
+    struct key_end k = {buf, 0};
+    add_u8(&k, scope);
+    add_bytes(&k, name.p, name.n);
+    return key_done(&k);
+}
+
+struct span key_supersede(struct key_buf *buf, uint64_t account, uint32_t app, uint8_t platform,
+                          const uint8_t ref[SIGNAL_VALUE_BYTES])
+{
+    struct key_end k = {buf, 0};
+    add_u64(&k, account);
+    add_u32(&k, app);
+    add_u8(&k, platform);
+    add_bytes(&k, ref, SIGNAL_VALUE_BYTES);
+    return key_done(&k);
+}
+
+struct span key_signal(struct key_buf *buf, uint8_t kind, const uint8_t value[SIGNAL_VALUE_BYTES],
+                       uint64_t account)
+{
+    struct key_end k = {buf, 0};
+    add_u8(&k, kind);
+    add_bytes(&k, value, SIGNAL_VALUE_BYTES);
+    add_u64(&k, account);
+    return key_done(&k);
+}
+
+struct span key_pattern(struct key_buf *buf, uint8_t kind, const uint8_t value[SIGNAL_VALUE_BYTES])
+{
+    struct key_end k = {buf, 0};
+    add_u8(&k, kind);
+    add_bytes(&k, value, SIGNAL_VALUE_BYTES);
     return key_done(&k);
 }
 

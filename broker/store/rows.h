@@ -22,16 +22,29 @@ struct job_row {
     uint64_t source_bytes;
     struct span account_id, app_name, class, source, spec, principal, client_address,
         idempotency_key;
+    struct span ref;
+    uint32_t key_serial; /* of the key it was published with */
+    uint8_t supersedes;  /* stands in `supersede` under its ref */
+    uint8_t is_charged;  /* took a build of its month's quota */
+    struct span after;   /* ids of the jobs it was published to wait for, 16 bytes each */
 };
 extern const struct row_type job_row_type;
 
+/* Where a job that has not ended differs from its row. None: it is ready, or leased for the first
+ * time, in the pool and with the priority of its row. */
 struct state_row {
-    uint8_t attempt; /* attempts that were started */
-    uint8_t priority;
-    uint16_t pool;
-    uint64_t due_ms;
+    uint8_t attempt;  /* attempts that were started */
+    uint8_t priority; /* 0: the job's */
+    uint16_t pool;    /* 0: the job's */
+    uint64_t due_ms;  /* delayed: when; key of its row in `delayed` */
     struct span reason, error_name, error_text;
+    uint8_t state;     /* Rota__State: 0 or READY, DELAYED, HELD */
+    uint8_t due_clock; /* enum due_clock of due_ms */
+    uint16_t waits;    /* delayed: jobs it still waits for; then due_ms is 0 */
+    uint64_t since_ms; /* held or delayed: since when */
+    struct span by;    /* held: by whom */
 };
+enum due_clock { DUE_BROKER, DUE_WALL };
 extern const struct row_type state_row_type;
 
 struct tally_row {
@@ -50,7 +63,7 @@ struct mark_row {
     struct span why;
 };
 extern const struct row_type ready_row_type, delayed_row_type, waits_on_row_type, held_row_type,
-    job_of_row_type;
+    follow_row_type, job_of_row_type;
 
 struct lease_row {
     uint32_t epoch;
@@ -73,7 +86,10 @@ struct done_row {
     uint64_t token;
     uint64_t started_ms, finished_ms;
     struct span worker, reason, error_name, error_text, error_hint;
-    struct span facts; /* packed Rota__Finish: artifacts, phase times, attestation */
+    struct span facts;       /* packed Rota__Finish: artifacts, phase times, attestation */
+    uint64_t artifact_bytes; /* counted to the account's storage */
+    uint16_t pool;           /* it ended in; 0: the job's */
+    uint8_t is_refunded;     /* its month's quota was given back */
 };
 extern const struct row_type done_row_type;
 
@@ -83,11 +99,17 @@ struct pool_row {
     uint32_t heat_slots;
     uint64_t heat_until_ms;
     struct span name;
+    uint64_t run_ms_mean, run_ms_dev, run_count; /* of recent jobs (sched/promise.h) */
+    uint8_t is_paused;
 };
 extern const struct row_type pool_row_type;
 
 struct class_row {
     uint16_t pool;
+    uint8_t is_paused;
+    uint8_t breaker_state, breaker_opened; /* sched/breaker.h */
+    uint32_t breaker_faults;
+    uint64_t breaker_until_ms; /* broker time */
 };
 extern const struct row_type class_row_type;
 
@@ -99,6 +121,14 @@ struct account_row {
     uint32_t apps;        /* last app number given */
     uint64_t created_ms;
     struct span id;
+    uint8_t bars; /* Rota__Bar but BAR_RATE */
+    uint32_t rate_n, rate_ms;
+    uint64_t timeout_ms, bundle_bytes_max, source_bytes_max, storage_bytes_max; /* 0: the tier's */
+    uint64_t storage_bytes; /* of its artifacts */
+    uint32_t grants;        /* last grant number given */
+    uint32_t created_day;   /* UTC day: created_ms / 86,400,000 */
+    struct span name, notes;
+    uint16_t vars, presets, schedules, members; /* how many it has */
 };
 extern const struct row_type account_row_type;
 
@@ -112,6 +142,10 @@ struct app_row {
     uint8_t platforms; /* bit (1 << enum platform) */
     uint8_t archived;
     uint64_t created_ms;
+    uint32_t key_slot; /* of the app's key in the key directory; 0: none yet */
+    uint16_t vars;
+    uint64_t family; /* keyed hash of the folded name it is alike to (abuse); 0: none */
+    struct span repository;
 };
 extern const struct row_type app_row_type;
 
@@ -121,6 +155,12 @@ struct key_row {
     uint8_t role; /* Rota__Role */
     uint64_t created_ms, revoked_ms;
     struct span prefix, name;
+    uint32_t scopes; /* bit per scope of scopes.def; 0: the role's default */
+    uint64_t expires_ms;
+    uint32_t rate_minute;
+    uint64_t builds_month;
+    struct span member, app;
+    uint8_t is_load; /* of the load account: refused in production */
 };
 extern const struct row_type key_row_type;
 
@@ -150,3 +190,108 @@ struct meta_row {
     struct span value;
 };
 extern const struct row_type meta_row_type;
+
+/* One month of an account; month 0: its ended jobs that are still kept, in succeeded and failed. */
+struct usage_row {
+    uint64_t used, succeeded, failed, cancelled, dead, worker_ms;
+};
+extern const struct row_type usage_row_type;
+
+struct bucket_row {
+    uint64_t tat; /* sched/bucket.h */
+};
+extern const struct row_type bucket_row_type;
+
+struct addon_row {
+    uint32_t timeout_minutes;
+    uint64_t price_cents;
+    uint8_t is_recurring, is_retired;
+};
+extern const struct row_type addon_row_type;
+
+struct grant_row {
+    uint32_t timeout_minutes;
+    uint64_t since_ms, until_ms;
+    struct span addon;
+};
+extern const struct row_type grant_row_type;
+
+struct supersede_row {
+    struct job_id job;
+};
+extern const struct row_type supersede_row_type;
+
+struct pause_row {
+    uint64_t since_ms, until_ms;
+    struct span reason, by;
+};
+extern const struct row_type pause_row_type;
+
+struct member_row {
+    uint8_t role; /* Rota__MemberRole */
+    uint64_t created_ms;
+};
+extern const struct row_type member_row_type;
+
+struct app_var_row {
+    uint8_t is_secret;
+    uint64_t set_ms;
+    struct span value; /* sealed when it is a secret */
+};
+extern const struct row_type app_var_row_type;
+
+struct preset_row {
+    struct span publish; /* packed Rota__Publish */
+};
+extern const struct row_type preset_row_type;
+
+struct schedule_row {
+    uint8_t is_off;
+    uint64_t next_ms;
+    struct job_id last_job;
+    struct span cron, publish, last_error, principal;
+    uint32_t key_serial;
+};
+extern const struct row_type schedule_row_type, schedule_due_row_type;
+
+struct key_use_row {
+    uint64_t last_used_ms, requests, builds;
+    uint16_t month;
+    uint64_t month_builds;
+    uint64_t succeeded, failed, timed_out, cancelled, dead;
+    uint64_t tat; /* of its request bucket */
+};
+extern const struct row_type key_use_row_type;
+
+struct signal_row {
+    uint64_t first_ms, last_ms;
+};
+extern const struct row_type signal_row_type;
+
+struct address_row {
+    uint64_t first_ms, last_ms;
+};
+extern const struct row_type address_row_type;
+
+struct review_row {
+    struct span packed; /* Rota__Review with account_number in place of account */
+    uint64_t account;
+    uint8_t state;
+};
+extern const struct row_type review_row_type;
+
+struct review_open_row {
+    uint64_t review;
+};
+extern const struct row_type review_open_row_type, pattern_row_type; /* pattern: the review */
+
+struct trail_row {
+    struct span packed; /* Rota__TrailEntry */
+};
+extern const struct row_type trail_row_type;
+
+struct bulk_row {
+    struct span packed; /* Rota__Bulk */
+    struct job_id at;   /* how far it has come */
+};
+extern const struct row_type bulk_row_type;

@@ -146,17 +146,6 @@ static void refusals_end_the_worker_with_their_code(void)
     printf("refused: wrong environment 77, class of another pool 78\n");
 }
 
-/* True when the file's bytes hold `word`. */
-static bool file_has(const char *path, const char *word)
-{
-    static char bytes[1 << 16];
-    FILE *f = fopen(path, "r");
-    CHECK(f, "%s", path);
-    size_t n = fread(bytes, 1, sizeof bytes, f);
-    fclose(f);
-    return memmem(bytes, n, word, strlen(word)) != NULL;
-}
-
 /* Whoever may look at a process list, or runs as a job, must not find the key. */
 static void the_key_is_nowhere_to_be_read(void)
 {

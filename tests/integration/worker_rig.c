@@ -118,6 +118,12 @@ static void client_open(struct rig *r)
     CHECK(rota_client_new(&config, &r->client) == 0, "client");
 }
 
+void client_renew(struct rig *r)
+{
+    r->client = rota_client_free(r->client);
+    client_open(r);
+}
+
 void rig_open(struct rig *r, char **argv, uint64_t lease_ms)
 {
     memset(r, 0, sizeof *r);
@@ -333,4 +339,26 @@ unsigned trace_lines(const struct rig *r)
     if (f)
         fclose(f);
     return n;
+}
+
+bool file_has(const char *path, const char *word)
+{
+    static char bytes[1 << 16];
+    FILE *f = fopen(path, "r");
+    CHECK(f, "%s", path);
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    return memmem(bytes, n, word, strlen(word)) != NULL;
+}
+
+void log_wait(const struct rig *r, const char *name, const char *word, uint64_t ms)
+{
+    char path[RIG_PATH];
+    uint64_t until_ms = clock_boot_ms() + ms;
+    snprintf(path, sizeof path, "%s/%s.log", r->dir, name);
+    while (!file_has(path, word)) {
+        CHECK(clock_boot_ms() < until_ms, "%s.log has no \"%s\" after %llu ms", name, word,
+              (unsigned long long)ms);
+        poll(NULL, 0, 10);
+    }
 }

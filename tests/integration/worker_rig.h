@@ -35,6 +35,8 @@ void rig_close(struct rig *r);
 
 void rotad_start(struct rig *r);
 void rotad_kill(struct rig *r);
+/* A new client, which is not still waiting between two tries to reach a rotad that was away. */
+void client_renew(struct rig *r);
 
 /* What runs for each job: /bin/sh with `script`; $LOCK and $TRACE name two files of the test. */
 void rig_script(struct rig *r, const char *script);
@@ -64,6 +66,10 @@ Rota__Reply *rig_call(struct rig *r, Rota__Request *request);
 bool lock_is_held(const struct rig *r);
 /* How many lines a script has written to $TRACE. */
 unsigned trace_lines(const struct rig *r);
+/* True when the file's first 64 KiB hold `word`. */
+bool file_has(const char *path, const char *word);
+/* Waits until the log of the workers named `name` holds `word`. */
+void log_wait(const struct rig *r, const char *name, const char *word, uint64_t ms);
 
 #define CHECK(condition, ...)                                                                      \
     do {                                                                                           \

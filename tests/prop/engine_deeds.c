@@ -54,7 +54,8 @@ void do_publish_many(struct life *l)
     l->many++;
 }
 
-/* Each source row counts the jobs that have not ended and name it. */
+/* Each source row counts the jobs that name it and have not ended, or are dead and may be tried
+ * again. */
 void check_sources(struct life *l)
 {
     AUTO(txn) txn = kit_snapshot(l->k.store);
@@ -69,7 +70,8 @@ void check_sources(struct life *l)
         struct job_row row;
         struct done_row done;
         assert_int_equal(row_decode(&job_row_type, key, value, &row), 0);
-        live += row.source.n && row_get(txn, &done_row_type, key, &done) == STORE_MISSING;
+        int ended = row_get(txn, &done_row_type, key, &done);
+        live += row.source.n && (ended == STORE_MISSING || done.state == ROTA__STATE__DEAD);
     }
     cursor = cursor_free(cursor);
     assert_int_equal(cursor_open(txn, TABLE_OBJECT, &cursor), 0);

@@ -231,12 +231,16 @@ Rota__Reply *kit_cancel(struct engine_kit *k, const char *job)
 void kit_state(struct engine_kit *k, const char *job, Rota__State expected)
 {
     struct job_id id;
-    Rota__State state = ROTA__STATE__STATE_NONE;
     AUTO(txn) txn = kit_snapshot(k->store);
-    struct turn t = {.engine = k->engine, .cache = &k->engine->cache, .txn = txn};
+    struct effects fx;
+    struct job j;
+    assert_int_equal(effects_init(&fx), 0);
+    struct turn t = {.engine = k->engine, .cache = &k->engine->cache, .txn = txn, .fx = &fx};
     assert_int_equal(job_id_parse(job, &id), 0);
-    assert_int_equal(job_state(&t, id, &state), 0);
-    assert_int_equal(state, expected);
+    assert_int_equal(job_load(&t, id, &j), 0);
+    assert_int_equal(j.state, expected);
+    undo_unwind(k->engine->cache.undo); /* what loading brought into RAM */
+    effects_deinit(&fx);
 }
 
 void kit_pass(struct engine_kit *k, uint64_t ms)
@@ -251,10 +255,28 @@ uint64_t kit_rows(struct engine_kit *k, enum table t)
     return kit_count(k->store, t);
 }
 
+/* Jobs that wait for a moment or for other jobs: the latter have no row but their state. */
+static uint64_t count_delayed(struct engine_kit *k)
+{
+    AUTO(txn) txn = kit_snapshot(k->store);
+    AUTO(cursor) cursor = NULL;
+    struct span key, value;
+    uint64_t n = 0;
+    assert_int_equal(cursor_open(txn, TABLE_STATE, &cursor), 0);
+    for (int r = cursor_seek(cursor, span_of("", 0), &key, &value); r == 0;
+         r = cursor_next(cursor, &key, &value)) {
+        struct state_row row;
+        assert_int_equal(row_decode(&state_row_type, key, value, &row), 0);
+        n += row.state == ROTA__STATE__DELAYED;
+    }
+    return n;
+}
+
 void kit_check(struct engine_kit *k)
 {
     assert_int_equal(engine_check(k->engine), 0);
-    assert_int_equal(kit_rows(k, TABLE_READY) + kit_rows(k, TABLE_LEASE) + kit_rows(k, TABLE_DONE),
+    assert_int_equal(kit_rows(k, TABLE_READY) + kit_rows(k, TABLE_LEASE) + kit_rows(k, TABLE_DONE) +
+                         kit_rows(k, TABLE_HELD) + count_delayed(k),
                      kit_rows(k, TABLE_JOB));
     assert_int_equal(undo_entries(k->engine->cache.undo), 0);
 }

@@ -6,7 +6,7 @@
 #include "store_kit.h"
 
 #include "engine/engine.h"
-#include "engine/turn.h"
+#include "engine/job.h"
 
 struct engine_kit {
     char dir[64];

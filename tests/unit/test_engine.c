@@ -152,7 +152,12 @@ static void a_drained_job_keeps_its_attempts_and_a_fault_spends_them(void **stat
         assert_true(kit_lease(k, "w", &l));
         assert_int_equal(l.attempt, i);
         assert_int_equal(release(k, &l, true)->lease_release->state,
-                         i < 3 ? ROTA__STATE__READY : ROTA__STATE__DEAD);
+                         i < 3 ? ROTA__STATE__DELAYED : ROTA__STATE__DEAD);
+        struct kit_lease early;
+        kit_check(k);
+        kit_pass(k, 3900); /* below every backoff */
+        assert_false(kit_lease(k, "w", &early));
+        kit_pass(k, 8200); /* 12.1 s: above 10 s and its fifth */
     }
     kit_check(k);
 }

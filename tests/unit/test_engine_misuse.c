@@ -6,8 +6,8 @@
 
 /* ---- names ---- */
 
-/* limits.def lets 64 characters through; pools and classes have 32. What is stored under a longer
- * key than can be loaded would keep the broker from ever starting again. */
+/* The wire refuses longer names by their field; the engine looks again, because what is stored
+ * under a longer key than can be loaded would keep the broker from ever starting again. */
 static void a_name_too_long_for_a_class_is_refused_and_the_broker_starts_again(void **state)
 {
     struct engine_kit *k = *state;

@@ -157,6 +157,33 @@ static void foreign_text_becomes_fit_for_the_wire(void **state)
     assert_string_equal(to, "ab");
 }
 
+__attribute__((format(printf, 2, 3))) static size_t line_of(char line[TEXT_LINE_MAX],
+                                                            const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    size_t n = text_line(line, format, args);
+    va_end(args);
+    return n;
+}
+
+/* Whatever is said, it ends its line: what follows in the log must not stick to it. */
+static void a_line_of_the_log_ends_even_when_it_is_cut(void **state)
+{
+    (void)state;
+    char line[TEXT_LINE_MAX];
+    assert_int_equal(line_of(line, "source: %d bytes", 4711), 19);
+    assert_memory_equal(line, "source: 4711 bytes\n", 19);
+    assert_int_equal(line_of(line, "%s", ""), 1);
+    assert_int_equal(line[0], '\n');
+    for (int width = TEXT_LINE_MAX - 2; width <= TEXT_LINE_MAX + 2; width++) {
+        size_t n = line_of(line, "%0*d", width, 7);
+        assert_int_equal(n, width < TEXT_LINE_MAX ? width + 1 : TEXT_LINE_MAX);
+        assert_int_equal(line[n - 1], '\n');
+        assert_int_equal(line[n - 2], width < TEXT_LINE_MAX ? '7' : '0');
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +192,7 @@ int main(void)
         cmocka_unit_test(one_piece_larger_than_the_ring_keeps_its_end),
         cmocka_unit_test(a_refused_log_is_dropped_and_ends),
         cmocka_unit_test(foreign_text_becomes_fit_for_the_wire),
+        cmocka_unit_test(a_line_of_the_log_ends_even_when_it_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

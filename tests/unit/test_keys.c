@@ -57,7 +57,7 @@ static struct span make_tally(struct key_buf *k, const struct parts *p)
 }
 static struct span make_due(struct key_buf *k, const struct parts *p)
 {
-    return key_due(k, p->v[0], p->id);
+    return key_due(k, (uint8_t)p->v[0], p->v[1], p->id);
 }
 static struct span make_of_account(struct key_buf *k, const struct parts *p)
 {
@@ -98,7 +98,7 @@ static const struct {
     {"ready", make_ready, {16, 64, 8}, true, 27},
     {"ring", make_ring, {16, 8, 64}, false, 11},
     {"tally", make_tally, {64, 16}, false, 10},
-    {"due", make_due, {64}, true, 24},
+    {"due", make_due, {8, 64}, true, 25},
     {"of_account", make_of_account, {64}, true, 25},
     {"of_app", make_of_app, {64, 32}, true, 29},
     {"of_finished", make_of_finished, {64}, true, 25},
@@ -153,7 +153,7 @@ static void the_same_idempotency_key_of_two_accounts_is_two_keys(void **state)
     struct key_buf a, b;
     assert_false(span_eq(key_idem(&a, span_str("k"), 1), key_idem(&b, span_str("k"), 2)));
     assert_false(span_eq(key_idem(&a, span_str("k"), 1), key_idem(&b, span_str("kk"), 1)));
-    assert_false(span_eq(key_app(&a, 1, span_str("x")), key_app(&b, 2, span_str("x"))));
+    assert_false(span_eq(key_named(&a, 1, span_str("x")), key_named(&b, 2, span_str("x"))));
     char longest[KEY_BYTES_MAX - 9];
     memset(longest, 'k', sizeof longest);
     assert_int_equal(key_idem(&a, span_of(longest, sizeof longest), 1).n, KEY_BYTES_MAX);

@@ -8,6 +8,7 @@
 #include "wire_rig.h"
 
 #include <assert.h>
+#include <base/id.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,7 +43,7 @@ static const struct row *row_of(const ProtobufCMessageDescriptor *type, const ch
 /* ---- the table against the schema ---- */
 
 static int fields_seen, messages_seen;
-static const ProtobufCMessageDescriptor *seen[64];
+static const ProtobufCMessageDescriptor *seen[128];
 
 static bool form_fits_type(enum form form, ProtobufCType type)
 {
@@ -70,7 +71,7 @@ static void walk(const ProtobufCMessageDescriptor *type)
     for (int i = 0; i < messages_seen; i++)
         if (seen[i] == type)
             return;
-    assert_true(messages_seen < 64);
+    assert_true(messages_seen < 128);
     seen[messages_seen++] = type;
     for (unsigned i = 0; i < type->n_fields; i++) {
         const ProtobufCFieldDescriptor *f = &type->fields[i];
@@ -165,7 +166,7 @@ static void try_run(const struct row *row, const ProtobufCFieldDescriptor *f, in
     static char text[64 * 1024];
     struct wire_fault fault;
     bool is_list = f->label == PROTOBUF_C_LABEL_REPEATED;
-    size_t most = is_list ? NAME_LEN_MAX : (size_t)row->most;
+    size_t most = is_list ? form_row(row->form)->item_bytes_max : (size_t)row->most;
     b.n = 0;
     put_run(&b, f->id, text, sample(row, text, most));
     assert_int_equal(check(row->type, &b, &fault), E_OK);
@@ -175,7 +176,7 @@ static void try_run(const struct row *row, const ProtobufCFieldDescriptor *f, in
     assert_names(&fault, row->field);
     b.n = 0; /* an empty text is "not set", an empty name in a list is none */
     put_run(&b, f->id, text, 0);
-    assert_int_equal(check(row->type, &b, &fault), is_list ? E_FIELD_INVALID : E_OK);
+    assert_int_equal(check(row->type, &b, &fault), is_list ? form_row(row->form)->code : E_OK);
     ++*tried;
 }
 
@@ -184,11 +185,14 @@ static void try_list(const struct row *row, const ProtobufCFieldDescriptor *f, i
     static struct wire_bytes b;
     struct wire_fault fault;
     b.n = 0;
+    char text[JOB_ID_TEXT_LEN] = "a";
     size_t n = f->type == PROTOBUF_C_TYPE_MESSAGE ? 0 : 1;
+    if (row->form == FORM_JOB)
+        n = sample(row, text, JOB_ID_TEXT_LEN);
     for (uint64_t i = 0; i < row->most; i++)
-        put_run(&b, f->id, "a", n);
+        put_run(&b, f->id, text, n);
     assert_int_equal(check(row->type, &b, &fault), E_OK);
-    put_run(&b, f->id, "a", n);
+    put_run(&b, f->id, text, n);
     assert_int_equal(check(row->type, &b, &fault), E_TOO_MANY);
     assert_names(&fault, row->field);
     ++*tried;
@@ -208,72 +212,78 @@ static void test_each_row_holds_at_its_bound_and_refuses_beyond(void **state)
         else if (f->type != PROTOBUF_C_TYPE_MESSAGE)
             try_number(&rows[i], f, &numbers);
     }
-    assert_true(numbers > 30 && runs > 40 && lists == 7);
+    assert_true(numbers > 90 && runs > 100 && lists >= 9);
     printf("%d numbers, %d texts and bytes, %d lists tried\n", numbers, runs, lists);
 }
 
 /* ---- forms ---- */
 
+static const struct form_case {
+    enum form form;
+    bool fits;
+    const char *text;
+    size_t n; /* 0: strlen */
+} form_cases[] = {
+    {FORM_LINE, true, "Ünïcødé app 日本 🚀", 0},
+    {FORM_LINE, true, "$(rm -rf /); `id` | cat > x & \"'\\", 0},
+    {FORM_LINE, false, "two\nlines", 0},
+    {FORM_LINE, false, "esc\x1b[31m", 0},
+    {FORM_LINE, false, "nul\0inside", 10},
+    {FORM_LINE, false,
+     "\xc2\x9b"
+     "31m",
+     0}, /* C1: an escape sequence of its own */
+    {FORM_LINE, false,
+     "a\xe2\x80\xae"
+     "b",
+     0},                                       /* turns the direction of writing */
+    {FORM_LINE, false, "\xc0\xaf", 0},         /* overlong */
+    {FORM_LINE, false, "\xed\xa0\x80", 0},     /* surrogate */
+    {FORM_LINE, false, "\xf4\x90\x80\x80", 0}, /* above U+10FFFF */
+    {FORM_LINE, false, "\xe2\x82", 0},         /* cut */
+    {FORM_LINE, false, "\xff", 0},
+    {FORM_TEXT, true, "two\nlines\tand a tab\r\n", 0},
+    {FORM_TEXT, false, "bell\a", 0},
+    {FORM_NAME, true, "worker-1.host_a:4@b", 0},
+    {FORM_NAME, false, ".hidden", 0},
+    {FORM_NAME, false, "-flag", 0},
+    {FORM_NAME, false, "a/b", 0},
+    {FORM_NAME, false, "a b", 0},
+    {FORM_NAME, false, "a;b", 0},
+    {FORM_CLASS, true, "abcdefghijklmnopqrstuvwxyz-23456", 0},   /* 32 */
+    {FORM_CLASS, false, "abcdefghijklmnopqrstuvwxyz-234567", 0}, /* 33 */
+    {FORM_CLASS, false, "a b", 0},
+    {FORM_CLASS, false, "-task", 0},
+    {FORM_ACCOUNT, true, "Acme_Corp-1", 0},
+    {FORM_ACCOUNT, false, "acme.corp", 0},
+    {FORM_ACCOUNT, false, "acme corp", 0},
+    {FORM_ACCOUNT, false, "acmé", 0},
+    {FORM_FILE, true, "index.android.bundle.hbc", 0},
+    {FORM_FILE, false, "..", 0},
+    {FORM_FILE, false, ".", 0},
+    {FORM_FILE, false, "a/../b", 0},
+    {FORM_HEX, true, "0123456789abcdef", 0},
+    {FORM_HEX, false, "0123456789ABCDEF", 0},
+    {FORM_ADDRESS, true, "192.0.2.7", 0},
+    {FORM_ADDRESS, true, "::1", 0},
+    {FORM_ADDRESS, false, "localhost", 0},
+    {FORM_ADDRESS, false, "192.0.2.7; id", 0},
+    {FORM_JOB, true, job_text, 0},
+    {FORM_JOB, false, "job_01jd4m9qk2v3x7y8z0abcdefgi", 0}, /* i is no digit */
+    {FORM_JOB, false, "job_81jd4m9qk2v3x7y8z0abcdefgh", 0}, /* more than 128 bits */
+    {FORM_JOB, false, "task01jd4m9qk2v3x7y8z0abcdefgh", 0},
+    {FORM_JOB, false, "job_", 0},
+};
+
 static void test_forms_know_right_from_wrong(void **state)
 {
     (void)state;
-    static const struct {
-        enum form form;
-        bool fits;
-        const char *text;
-        size_t n; /* 0: strlen */
-    } cases[] = {
-        {FORM_LINE, true, "Ünïcødé app 日本 🚀", 0},
-        {FORM_LINE, true, "$(rm -rf /); `id` | cat > x & \"'\\", 0},
-        {FORM_LINE, false, "two\nlines", 0},
-        {FORM_LINE, false, "esc\x1b[31m", 0},
-        {FORM_LINE, false, "nul\0inside", 10},
-        {FORM_LINE, false,
-         "\xc2\x9b"
-         "31m",
-         0}, /* C1: an escape sequence of its own */
-        {FORM_LINE, false,
-         "a\xe2\x80\xae"
-         "b",
-         0},                                       /* turns the direction of writing */
-        {FORM_LINE, false, "\xc0\xaf", 0},         /* overlong */
-        {FORM_LINE, false, "\xed\xa0\x80", 0},     /* surrogate */
-        {FORM_LINE, false, "\xf4\x90\x80\x80", 0}, /* above U+10FFFF */
-        {FORM_LINE, false, "\xe2\x82", 0},         /* cut */
-        {FORM_LINE, false, "\xff", 0},
-        {FORM_TEXT, true, "two\nlines\tand a tab\r\n", 0},
-        {FORM_TEXT, false, "bell\a", 0},
-        {FORM_NAME, true, "worker-1.host_a:4@b", 0},
-        {FORM_NAME, false, ".hidden", 0},
-        {FORM_NAME, false, "-flag", 0},
-        {FORM_NAME, false, "a/b", 0},
-        {FORM_NAME, false, "a b", 0},
-        {FORM_NAME, false, "a;b", 0},
-        {FORM_ACCOUNT, true, "Acme_Corp-1", 0},
-        {FORM_ACCOUNT, false, "acme.corp", 0},
-        {FORM_ACCOUNT, false, "acme corp", 0},
-        {FORM_ACCOUNT, false, "acmé", 0},
-        {FORM_FILE, true, "index.android.bundle.hbc", 0},
-        {FORM_FILE, false, "..", 0},
-        {FORM_FILE, false, ".", 0},
-        {FORM_FILE, false, "a/../b", 0},
-        {FORM_HEX, true, "0123456789abcdef", 0},
-        {FORM_HEX, false, "0123456789ABCDEF", 0},
-        {FORM_ADDRESS, true, "192.0.2.7", 0},
-        {FORM_ADDRESS, true, "::1", 0},
-        {FORM_ADDRESS, false, "localhost", 0},
-        {FORM_ADDRESS, false, "192.0.2.7; id", 0},
-        {FORM_JOB, true, job_text, 0},
-        {FORM_JOB, false, "job_01jd4m9qk2v3x7y8z0abcdefgi", 0}, /* i is no digit */
-        {FORM_JOB, false, "job_81jd4m9qk2v3x7y8z0abcdefgh", 0}, /* more than 128 bits */
-        {FORM_JOB, false, "task01jd4m9qk2v3x7y8z0abcdefgh", 0},
-        {FORM_JOB, false, "job_", 0},
-    };
-    int n = (int)(sizeof cases / sizeof *cases);
+    int n = (int)(sizeof form_cases / sizeof *form_cases);
     for (int i = 0; i < n; i++) {
-        size_t len = cases[i].n ? cases[i].n : strlen(cases[i].text);
-        if (form_row(cases[i].form)->fits((const uint8_t *)cases[i].text, len) != cases[i].fits)
-            fail_msg("case %d: \"%s\"", i, cases[i].text);
+        const struct form_case *c = &form_cases[i];
+        size_t len = c->n ? c->n : strlen(c->text);
+        if (form_row(c->form)->fits((const uint8_t *)c->text, len) != c->fits)
+            fail_msg("case %d: \"%s\"", i, c->text);
     }
     printf("%d forms tried\n", n);
 }

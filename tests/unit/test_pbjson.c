@@ -50,14 +50,16 @@ static void stats_are_the_contract(void **state)
     gives(
         &stats.base,
         "{\"tiers\":[{\"tier\":\"P0\",\"ready\":0,\"delayed\":0,\"held\":0,\"leased\":0,"
-        "\"oldest_ms\":0,\"accounts\":0,\"at_cap\":0}],"
+        "\"oldest_ms\":0,\"accounts\":0,\"at_cap\":0,\"barred\":0,"
+        "\"bars\":0}],"
         "\"workers\":[{\"worker\":\"w\",\"pool\":\"\",\"classes\":[\"task\"],\"slots\":0,\"seen_"
         "ms\":0,"
         "\"jobs\":[{\"job\":\"job_x\",\"account\":\"\",\"app\":\"\",\"tier\":\"P0\",\"phase\":\"\","
         "\"percent\":0,\"running_ms\":0}],"
         "\"version\":\"\",\"rss_bytes\":0,\"draining\":false}],\"pools\":[],\"jobs\":0,"
         "\"events\":0,\"map_bytes\":0,\"map_bytes_max\":0,\"turns\":0,\"version\":\"\","
-        "\"environment\":\"\",\"uptime_ms\":0}");
+        "\"environment\":\"\",\"uptime_ms\":0,"
+        "\"reviews_open\":0,\"profile\":\"\",\"limits_version\":0}");
 }
 
 static void a_job_leaves_out_what_is_not_known(void **state)

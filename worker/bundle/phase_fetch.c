@@ -6,21 +6,8 @@
 
 #include <errno.h>
 #include <sign.h>
-#include <sodium.h>
+#include <source_ref.h>
 #include <string.h>
-
-enum { SHA256_BYTES = 32, SHA256_HEX = 64 };
-
-/* "upload:<64 hex digits>" */
-static bool source_hash(const char *source, uint8_t ret[SHA256_BYTES])
-{
-    static const char form[] = "upload:";
-    const char *hex = source + sizeof form - 1;
-    size_t n = 0;
-    return strncmp(source, form, sizeof form - 1) == 0 && strlen(hex) == SHA256_HEX &&
-           sodium_hex2bin(ret, SHA256_BYTES, hex, SHA256_HEX, NULL, &n, NULL) == 0 &&
-           n == SHA256_BYTES;
-}
 
 static const struct {
     int outcome;
@@ -43,9 +30,9 @@ static int source_open(struct work *w, const char *url, int *ret_fd)
     return r;
 }
 
-static int source_check(struct work *w, int fd, const uint8_t want[SHA256_BYTES])
+static int source_check(struct work *w, int fd, const uint8_t want[32])
 {
-    uint8_t sha256[SHA256_BYTES], blake2b[32];
+    uint8_t sha256[32], blake2b[32];
     uint64_t size;
     int r = hash_file(fd, sha256, blake2b, &size);
     if (r < 0)
@@ -62,8 +49,9 @@ static int source_check(struct work *w, int fd, const uint8_t want[SHA256_BYTES]
 
 static int source_find(struct work *w, int *ret_fd)
 {
-    uint8_t want[SHA256_BYTES];
-    if (!source_hash(w->build->source, want)) {
+    struct source_ref source;
+    if (source_ref_parse(span_str(w->build->source), &source) != 0 ||
+        source.kind != SOURCE_UPLOAD) {
         build_fail(w->result, E_SOURCE_INVALID, NULL);
         return WORK_ENDED;
     }
@@ -75,7 +63,7 @@ static int source_find(struct work *w, int *ret_fd)
     AUTO_FD fd = -1;
     r = source_open(w, sign->url, &fd);
     if (r == 0)
-        r = source_check(w, fd, want);
+        r = source_check(w, fd, source.sha256);
     if (r == 0)
         *ret_fd = TAKE_FD(fd);
     return r;

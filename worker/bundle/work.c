@@ -41,16 +41,12 @@ static void log_add(struct work *w, const char *p, size_t n)
 
 void work_say(struct work *w, const char *format, ...)
 {
-    char text[1024];
-    va_list ap;
-    va_start(ap, format);
-    int n = vsnprintf(text, sizeof text - 1, format, ap);
-    va_end(ap);
-    if (n < 0)
-        return;
-    size_t len = (size_t)n < sizeof text - 1 ? (size_t)n : sizeof text - 2;
-    text[len++] = '\n';
-    log_add(w, text, len);
+    char line[TEXT_LINE_MAX];
+    va_list args;
+    va_start(args, format);
+    size_t n = text_line(line, format, args);
+    va_end(args);
+    log_add(w, line, n);
 }
 
 int work_go_on(struct work *w)

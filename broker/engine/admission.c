@@ -1,0 +1,153 @@
+/* admission.c: may this publish come in? One rule, one function, one row of the table below. */
+#include "engine/offer.h"
+
+#include "sched/tier.h"
+#include "store/keys.h"
+
+#include <assert.h>
+#include <errno.h>
+
+static const uint64_t put_off_ms_max = 366ull * 24 * 3600 * 1000;
+
+static bool spec_looks_like_json(const ProtobufCBinaryData *spec)
+{
+    return spec->len == 0 ||
+           (spec->len >= 2 && spec->data[0] == '{' && spec->data[spec->len - 1] == '}');
+}
+
+static int check_fields(struct turn *t, struct offer *o)
+{
+    const Rota__Publish *q = o->q;
+    if (!q->app[0])
+        return turn_refuse(t, E_FIELD_MISSING, "publish.app is empty");
+    if (q->priority > PRIORITY_LAST)
+        return turn_refuse(t, E_FIELD_INVALID, "publish.priority: %u, at most %d", q->priority,
+                           PRIORITY_LAST);
+    if (q->attempts_max > ATTEMPTS_MOST)
+        return turn_refuse(t, E_FIELD_INVALID, "publish.attempts_max: %u, at most %d",
+                           q->attempts_max, ATTEMPTS_MOST);
+    if (q->supersede && !q->ref[0])
+        return turn_refuse(t, E_REF_NEEDED, "publish.supersede is set and publish.ref is empty");
+    if (!spec_looks_like_json(&q->spec))
+        return turn_refuse(t, E_SPEC_INVALID, "the spec is not a JSON object");
+    return 0;
+}
+
+static int check_account(struct turn *t, struct offer *o)
+{
+    uint64_t number;
+    const char *named = o->q->account;
+    enum error_code code = auth_account(t->txn, &t->who, named, &number);
+    if (code != E_OK)
+        return turn_refuse(t, code, "account \"%s\": %s", named, error_row(code)->text);
+    return turn_store(cache_account(t->cache, t->txn, number, &o->account));
+}
+
+/* What stands against the account itself. Paused ones may publish: their jobs wait. */
+static int check_bars(struct turn *t, struct offer *o)
+{
+    const struct account *a = o->account;
+    if (a->bars & ROTA__BAR__BAR_ERASING)
+        return turn_refuse(t, E_ACCOUNT_ERASING, "account \"%s\" is being erased", a->id);
+    if (a->bars & ROTA__BAR__BAR_BLOCKED)
+        return turn_refuse(t, E_ACCOUNT_BLOCKED, "account \"%s\" is blocked by a review", a->id);
+    return 0;
+}
+
+static int check_platform(struct turn *t, struct offer *o)
+{
+    o->platform = platform_by_name(o->q->platform);
+    if (!o->platform && (o->q->platform[0] || strcmp(o->class, "bundle") == 0))
+        return turn_refuse(t, E_PLATFORM_UNKNOWN, "no platform \"%s\"", o->q->platform);
+    return 0;
+}
+
+static int check_timeout(struct turn *t, struct offer *o)
+{
+    uint8_t tier = o->account->tier;
+    if (tier_timeout(tier, o->q->timeout_ms, &o->timeout_ms))
+        return 0;
+    return turn_refuse(t, E_TIMEOUT_INVALID, "timeout of %llu ms is longer than tier %s's %llu ms",
+                       (unsigned long long)o->q->timeout_ms, tier_row(tier)->name,
+                       (unsigned long long)tier_row(tier)->timeout_ms);
+}
+
+static int check_run_at(struct turn *t, struct offer *o)
+{
+    const Rota__Publish *q = o->q;
+    if (q->run_at_ms && q->delay_ms)
+        return turn_refuse(t, E_RUN_AT_INVALID, "both run_at_ms and delay_ms are given");
+    o->run_at_ms = q->delay_ms ? t->now.wall_ms + q->delay_ms : q->run_at_ms;
+    if (o->run_at_ms > t->now.wall_ms + put_off_ms_max)
+        return turn_refuse(t, E_RUN_AT_INVALID, "the job would wait for more than a year");
+    if (o->run_at_ms <= t->now.wall_ms)
+        o->run_at_ms = 0;
+    return 0;
+}
+
+static int check_parent(struct turn *t, struct offer *o, const char *text)
+{
+    struct job parent;
+    struct job_id id;
+    int r = job_parse(t, text, &id);
+    if (r != 0)
+        return r;
+    r = job_load(t, id, &parent);
+    if (r == STORE_MISSING || (r == 0 && parent.account != o->account))
+        return turn_refuse(t, E_DEPENDENCY_UNKNOWN, "account \"%s\" has no job %s", o->account->id,
+                           text);
+    if (r != 0)
+        return r;
+    for (size_t i = 0; i < o->after_n; i++)
+        if (job_id_cmp(o->after[i], id) == 0)
+            return 0; /* named twice */
+    o->after[o->after_n++] = id;
+    if (parent.state < ROTA__STATE__SUCCEEDED)
+        o->waits[o->waits_n++] = id;
+    else if (parent.state != ROTA__STATE__SUCCEEDED)
+        return turn_refuse(t, E_DEPENDENCY_FAILED, "%s did not succeed", text);
+    return 0;
+}
+
+static int check_after(struct turn *t, struct offer *o)
+{
+    if (o->q->n_after > AFTER_MAX)
+        return turn_refuse(t, E_TOO_MANY, "publish.after: %zu jobs, at most %d", o->q->n_after,
+                           AFTER_MAX);
+    int r = 0;
+    for (size_t i = 0; i < o->q->n_after && r == 0; i++)
+        r = check_parent(t, o, o->q->after[i]);
+    return r;
+}
+
+static int check_source(struct turn *t, struct offer *o)
+{
+    const char *text = o->q->source;
+    if (source_ref_parse(span_str(text), &o->source) != 0)
+        return turn_refuse(t, E_SOURCE_INVALID, "source \"%.80s\" is not upload:<sha256>", text);
+    if (o->source.kind == SOURCE_NONE)
+        return strcmp(o->class, "bundle") == 0
+                   ? turn_refuse(t, E_SOURCE_NEEDED, "a job of class bundle needs a source")
+                   : 0;
+    if (!t->in->is_vetted)
+        return TURN_VET;
+    const struct source_seen *seen = t->in->sources ? &t->in->sources[t->member] : NULL;
+    o->source_bytes = seen ? seen->bytes : 0;
+    return seen ? (int)seen->code : 0;
+}
+
+/* In the order of the founding plan: who, account, tier and limits, abuse, then the work itself. */
+static int (*const rules[])(struct turn *t, struct offer *o) = {
+    check_fields,  check_account, check_bars,  check_platform,
+    check_timeout, check_run_at,  check_after, check_source,
+};
+
+int offer_check(struct turn *t, const Rota__Publish *q, struct offer *ret_offer)
+{
+    struct offer o = {.q = q, .class = q->class_[0] ? q->class_ : "bundle"};
+    int r = 0;
+    for (size_t i = 0; i < ARRAY_LEN(rules) && r == 0; i++)
+        r = rules[i](t, &o);
+    *ret_offer = o;
+    return r;
+}
