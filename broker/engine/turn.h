@@ -178,6 +178,15 @@ MUST_USE int object_hold(struct turn *t, uint8_t kind, uint64_t account, const u
 MUST_USE int object_release(struct turn *t, uint8_t kind, const struct account *a,
                             const uint8_t sha256[32]);
 
+/* bars.c: the one place that changes bars: RAM, row, rings and event. */
+MUST_USE int account_bar(struct turn *t, struct account *a, Rota__Bar bit, bool on);
+MUST_USE int tier_bar(struct turn *t, uint8_t tier, Rota__Bar bit, bool on);
+MUST_USE int pool_bar(struct turn *t, struct pool *p, Rota__Bar bit, bool on);
+
+/* trail.c: what an operator (or an account's own admin) did; `detail` holds no secret. */
+__attribute__((format(printf, 3, 4))) MUST_USE int trail_note(struct turn *t, const char *target,
+                                                              const char *format, ...);
+
 /* fold.c */
 enum { FOLD_QUIET_MS = 50 }; /* no publish for so long: the tail is folded, however short */
 uint64_t fold_due_ms(const struct engine *e, uint64_t bt_ms); /* broker time; UINT64_MAX: never */

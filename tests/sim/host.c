@@ -1,0 +1,139 @@
+/* host.c: see host.h. */
+#include "sim/host.h"
+
+#include "sim/link.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char environment[] = "development";
+
+static void fill(void *arg, void *p, size_t n)
+{
+    struct random *r = arg;
+    for (size_t i = 0; i < n; i++)
+        ((uint8_t *)p)[i] = (uint8_t)random_next(r);
+}
+
+void host_init(struct host *h, uint64_t seed)
+{
+    *h = (struct host){.random = {seed ^ 0x686f7374}, .turn_ms = UINT64_MAX};
+    h->inbox_end = &h->inbox;
+    snprintf(h->dir, sizeof h->dir, "sim-%llu", (unsigned long long)seed);
+    fill(&h->random, h->hash_key, sizeof h->hash_key);
+    int r = effects_init(&h->fx);
+    assert(r == 0);
+    (void)r;
+}
+
+static void inbox_drop(struct host *h)
+{
+    for (struct message *m = h->inbox, *next; m; m = next) {
+        next = m->next;
+        message_free(m);
+    }
+    h->inbox = NULL;
+    h->inbox_end = &h->inbox;
+}
+
+void host_kill(struct host *h)
+{
+    h->engine = engine_free(h->engine);
+    h->board = board_free(h->board);
+    h->auth = auth_free(h->auth);
+    h->store = store_sim_crash(h->store);
+    effects_reset(&h->fx);
+    inbox_drop(h);
+    h->turn_ms = UINT64_MAX;
+    h->dies_after_commit = false;
+}
+
+void host_deinit(struct host *h)
+{
+    host_kill(h);
+    effects_deinit(&h->fx);
+    store_sim_forget(h->dir);
+}
+
+static int boot(struct host *h, struct now now)
+{
+    struct store_config config = {.dir = h->dir, .create = true};
+    int r = store_open(&config, &h->store);
+    if (r == 0)
+        r = auth_new(environment, h->hash_key, &h->auth);
+    if (r == 0)
+        r = board_new(&h->board);
+    if (r == 0 && !h->credential[0])
+        r = engine_init(h->store, environment, h->hash_key, now.wall_ms, h->credential);
+    if (r != 0)
+        return r;
+    struct engine_config engine = {.store = h->store,
+                                   .auth = h->auth,
+                                   .board = h->board,
+                                   .environment = environment,
+                                   .hash_key = h->hash_key,
+                                   .lease_ms = h->lease_ms,
+                                   .random = fill,
+                                   .random_arg = &h->random,
+                                   .checks_aborts = true};
+    return engine_open(&engine, now, &h->engine);
+}
+
+int host_boot(struct host *h, struct now now)
+{
+    assert(!host_is_up(h));
+    int r = boot(h, now);
+    assert(r <= 0); /* the disk is there, is ours and is in nobody else's hands */
+    if (r < 0)
+        host_kill(h);
+    return r;
+}
+
+void host_take(struct host *h, struct message *m)
+{
+    m->next = NULL;
+    *h->inbox_end = m;
+    h->inbox_end = &m->next;
+}
+
+/* What the sockets would have made of the message; `bytes` stay the message's. */
+static struct inbound *inbound_of(const struct message *m)
+{
+    struct inbound *in = calloc(1, sizeof *in);
+    assert(in);
+    in->kind = m->is_pipe_gone ? INBOUND_PIPE_GONE : INBOUND_REQUEST;
+    in->bytes = m->bytes;
+    in->n = m->n;
+    in->op_tag = m->op_tag;
+    in->peer = (struct peer){.pipe = m->pipe, .is_ipc = true, .is_loopback = true};
+    in->to = (struct reply_to){.pipe = m->pipe, .request_id = m->request_id};
+    return in;
+}
+
+int host_turn(struct host *h, struct now now)
+{
+    struct inbound *list = NULL, **end = &list;
+    for (const struct message *m = h->inbox; m; m = m->next) {
+        *end = inbound_of(m);
+        end = &(*end)->next;
+    }
+    effects_reset(&h->fx);
+    int r = engine_turn(h->engine, now, list, &h->fx);
+    for (struct inbound *next; list; list = next) {
+        next = list->next;
+        free(list);
+    }
+    inbox_drop(h);
+    if (r < 0)
+        effects_reset(&h->fx);
+    return r;
+}
+
+uint64_t host_faults(const struct host *h)
+{
+    uint64_t sum = 0;
+    for (unsigned f = 0; h->store && f < STORE_SIM_FAULTS; f++)
+        sum += store_sim_hits(h->store, f);
+    return sum;
+}

@@ -1,0 +1,45 @@
+/* host.h: the broker as a process: an engine on a simulated store, an inbox, and its death.
+ *
+ * Dead, it has neither engine nor store; what it committed lies on the store's disk. */
+#pragma once
+
+#include "engine/engine.h"
+#include "prop/random.h"
+#include "sim/store_sim.h"
+
+struct message;
+
+struct host {
+    char dir[32];
+    char credential[64];
+    uint8_t hash_key[32];
+    uint64_t lease_ms;
+    struct random random; /* the engine's own */
+    struct store *store;
+    struct auth *auth;
+    struct board *board;
+    struct engine *engine;
+    struct effects fx;
+    struct message *inbox, **inbox_end;
+    uint64_t turn_ms;           /* world time of the turn it needs; UINT64_MAX: dead */
+    bool dies_after_commit;     /* the next turn commits and is never spoken of */
+    uint64_t faults_seen;       /* store faults that have hit, as of the last turn */
+};
+
+void host_init(struct host *h, uint64_t seed);
+void host_deinit(struct host *h);
+
+/* 0, or a fault of the store: it is dead again. The first boot makes the environment. */
+int host_boot(struct host *h, struct now now);
+void host_kill(struct host *h);
+static inline bool host_is_up(const struct host *h)
+{
+    return h->engine != NULL;
+}
+
+void host_take(struct host *h, struct message *m); /* into the inbox */
+/* One turn over the inbox, which is empty then. Effects are in h->fx. Below 0: what the broker would
+ * end with 74 for; nothing may be spoken. */
+int host_turn(struct host *h, struct now now);
+/* Faults of the store that have hit so far, over all its lives. */
+uint64_t host_faults(const struct host *h);

@@ -1,0 +1,125 @@
+/* world.h: a broker, its workers, its clients, what lies between them, and time, in one thread from
+ * a seed.
+ *
+ * Everything that happens is an event of the agenda; the clock jumps to the next one. A step is one
+ * turn of the broker: all that is due happens, the turn runs over what has arrived, its answers go
+ * out, and every invariant is looked at (invariants.h). Nothing here reads a real clock or a real
+ * random source, so a seed tells the same life again.
+ *
+ * To add to it:
+ *   a deed of clients   a row in deeds.c: what is asked, what may be answered
+ *   an invariant        a row in invariants.c
+ *   a blow of fate      a row in fate.c: a crash, a fault of the store, a cut, a jump of the clock
+ *   a kind of event     a row in history.c, when it moves a job
+ *   a place for jobs    a row in census.c */
+#pragma once
+
+#include "prop/random.h"
+#include "sim/agenda.h"
+#include "sim/clock.h"
+#include "sim/history.h"
+#include "sim/host.h"
+#include "sim/ledger.h"
+#include "sim/link.h"
+
+enum stat {
+#define STAT(NAME, text) STAT_##NAME,
+#include "sim/stats.def"
+#undef STAT
+    STATS
+};
+
+/* Somebody who talks with the broker. Lives in the struct of its kind. */
+struct actor {
+    const struct actor_kind *kind;
+    char name[16];
+    uint32_t pipe;    /* of the connection it has now */
+    uint64_t wake_ms; /* when it will be woken; UINT64_MAX: not */
+    struct link link;
+};
+struct actor_kind {
+    void (*wake)(struct world *w, struct actor *a);
+    /* A reply to a request of its present connection. */
+    void (*hear)(struct world *w, struct actor *a, const Rota__Reply *reply);
+    struct actor *(*free)(struct actor *a);
+};
+
+/* What is known of a request: its number is its place in the list. */
+struct asked {
+    struct actor *actor;
+    uint32_t op_tag;
+    struct job_id about; /* the job that it ends or cancels; zero: none */
+    unsigned arrived, answered;
+};
+
+enum { ACTORS_MAX = 32, ACCOUNTS_MAX = 12, POOLS = 2 };
+
+struct world {
+    uint64_t seed;
+    unsigned step;
+    bool is_verbose;
+    bool is_ending; /* no new jobs, no faults: all must come to its end */
+    struct random random;
+    struct sim_clock clock;
+    struct agenda agenda;
+    struct host host;
+    struct history history;
+    struct ledger ledger;
+    struct actor *actors[ACTORS_MAX];
+    unsigned actors_n, accounts_n;
+    uint32_t pipes; /* number of the last connection */
+    struct asked *asked;
+    uint64_t asked_n, asked_cap;
+    unsigned storm_permille; /* how rough this seed is */
+    uint64_t stats[STATS];
+};
+
+/* A world at its beginning: its accounts exist, its broker runs. */
+struct world *world_new(uint64_t seed, bool is_verbose);
+struct world *world_free(struct world *w);
+
+void world_step(struct world *w);
+/* Calms everything and goes on until each job has ended. */
+void world_end(struct world *w);
+
+/* ---- for those who live in it ---- */
+
+static inline unsigned world_below(struct world *w, unsigned n)
+{
+    return random_below(&w->random, n);
+}
+static inline bool world_chance(struct world *w, unsigned permille)
+{
+    return permille && random_below(&w->random, 1000) < permille;
+}
+const char *world_account(unsigned i); /* "a0" .. */
+const char *world_class(unsigned i);   /* of POOLS; each is a pool of its own */
+
+void world_add(struct world *w, struct actor *a, const struct actor_kind *kind, const char *name);
+/* Wakes it at `at_ms` or before. */
+void world_wake(struct world *w, struct actor *a, uint64_t at_ms);
+/* A connection of its own from here on. The broker hears that the old one is gone when `is_told`.
+ */
+void world_reconnect(struct world *w, struct actor *a, bool is_told);
+/* Gives the request its number, key and environment, packs and checks it. */
+struct message *world_pack(struct world *w, struct actor *a, Rota__Request *request,
+                           struct job_id about);
+
+/* The broker dies here and now and is back `down_ms` later. */
+void world_kill(struct world *w, uint64_t down_ms);
+
+/* Events. */
+void world_arrives(struct world *w, struct event *e);
+void world_answers(struct world *w, struct event *e);
+
+/* Prints seed, step, time and these words, and ends the process with 1. */
+__attribute__((format(printf, 2, 3), noreturn)) void world_violated(const struct world *w,
+                                                                    const char *format, ...);
+
+#define world_trace(w, ...)                                                                        \
+    do {                                                                                           \
+        if ((w)->is_verbose)                                                                       \
+            world_say((w), __VA_ARGS__);                                                           \
+    } while (0)
+__attribute__((format(printf, 2, 3))) void world_say(const struct world *w, const char *format,
+                                                     ...);
