@@ -152,7 +152,7 @@ static int meta_absent(MDB_txn *mdb, bool create)
     return create ? 0 : STORE_MISSING;
 }
 
-static int format_check(struct txn *txn)
+static int format_check(struct txn *txn, bool *ret_is_older)
 {
     struct meta_row row;
     int r = row_get(txn, &meta_row_type, span_str("format"), &row);
@@ -160,9 +160,9 @@ static int format_check(struct txn *txn)
         return STORE_FORMAT;
     if (r < 0)
         return err_pass(r);
-    if (row.value.n != 4 || get_be32(row.value.p) != STORE_FORMAT_NOW)
-        return STORE_FORMAT;
-    return 0;
+    uint32_t format = row.value.n == 4 ? get_be32(row.value.p) : 0;
+    *ret_is_older = format < STORE_FORMAT_NOW;
+    return format < STORE_FORMAT_OLDEST || format > STORE_FORMAT_NOW ? STORE_FORMAT : 0;
 }
 
 static int format_write(struct txn *txn)
@@ -191,14 +191,14 @@ static int tables_open(struct store *s, bool create)
     if (r < 0)
         return err_pass(r);
     int rc = LMDB(mdb_dbi_open(txn->mdb, names[TABLE_META], 0, &s->dbi[TABLE_META]));
-    bool is_new = rc == MDB_NOTFOUND;
+    bool is_new = rc == MDB_NOTFOUND, is_older = false;
     if (is_new)
         r = meta_absent(txn->mdb, create);
     else
-        r = rc ? store_code_open(rc) : format_check(txn);
+        r = rc ? store_code_open(rc) : format_check(txn, &is_older);
     if (!r)
         r = tables_make(txn);
-    if (!r && is_new)
+    if (!r && (is_new || is_older)) /* older rows are read as they are, and written anew */
         r = format_write(txn);
     if (r)
         return r < 0 ? err_pass(r) : r;

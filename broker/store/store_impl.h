@@ -8,7 +8,8 @@
 #include <stdatomic.h>
 
 enum {
-    STORE_FORMAT_NOW = 1,     /* raise when an older rotad must not open the database */
+    STORE_FORMAT_NOW = 2,     /* raise when an older rotad must not open the database */
+    STORE_FORMAT_OLDEST = 1,  /* that this one can still open; it then becomes NOW's */
     STORE_READERS_MAX = 256,  /* snapshots open at once, all threads together */
     STORE_POOL_MAX = 16,      /* snapshots kept ready for reuse */
     STORE_KEY_BYTES_MAX = 511 /* LMDB's bound */
