@@ -55,8 +55,9 @@ size_t abuse_name_fold(const char *name, char *out, size_t size)
     assert(name && out && size > 0);
     size_t n = 0;
     for (; *name && n < size - 1; name++) {
-        /* By hand: what a letter is must not depend on the locale. */
-        char c = *name >= 'A' && *name <= 'Z' ? (char)(*name - 'A' + 'a') : *name;
+        /* Not tolower(), which depends on the locale. The bit makes letters small, and no letters.
+         */
+        char c = (char)(*name | 0x20);
         if (c >= 'a' && c <= 'z')
             out[n++] = c;
     }

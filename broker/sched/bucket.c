@@ -19,12 +19,15 @@ static uint64_t step_of(uint32_t n, uint32_t per_ms)
     return (((uint64_t)per_ms << FINE_BITS) + n - 1) / n;
 }
 
-/* An honest bucket is empty at worst. One that lies further ahead was written before the clock went
- * back or under other parameters; believing it could block its owner for hours. */
-static uint64_t full_at(const struct bucket *b, uint64_t now, uint64_t span)
+/* An honest bucket is empty at worst: full again n steps from now. One that lies further ahead was
+ * written before the clock went back or under other parameters; believing it could block its owner
+ * for hours. Calling it empty would not do either: it would be empty at each question anew, since
+ * questions write nothing. So it has one token, and taking that makes it honest. */
+static uint64_t full_at(const struct bucket *b, uint64_t now, uint32_t n, uint64_t step)
 {
-    uint64_t at = b->full_at > now ? b->full_at : now;
-    return at < now + span ? at : now + span;
+    if (b->full_at <= now)
+        return now;
+    return b->full_at <= now + n * step ? b->full_at : now + (n - 1) * step;
 }
 
 uint64_t bucket_free_at(const struct bucket *b, uint32_t n, uint32_t per_ms, uint64_t now_ms)
@@ -32,7 +35,7 @@ uint64_t bucket_free_at(const struct bucket *b, uint32_t n, uint32_t per_ms, uin
     if (n == 0)
         return now_ms;
     uint64_t step = step_of(n, per_ms), spare = step * (n - 1), now = fine(now_ms);
-    uint64_t at = full_at(b, now, step * n);
+    uint64_t at = full_at(b, now, n, step);
     if (at <= now + spare)
         return now_ms;
     uint64_t free_ms = (at - spare + (UINT64_C(1) << FINE_BITS) - 1) >> FINE_BITS;
@@ -46,6 +49,6 @@ bool bucket_take(struct bucket *b, uint32_t n, uint32_t per_ms, uint64_t now_ms)
     if (bucket_free_at(b, n, per_ms, now_ms) > now_ms)
         return false;
     uint64_t step = step_of(n, per_ms);
-    b->full_at = full_at(b, fine(now_ms), step * n) + step;
+    b->full_at = full_at(b, fine(now_ms), n, step) + step;
     return true;
 }

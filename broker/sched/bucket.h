@@ -8,11 +8,12 @@
  * Rounding: times are kept in units of 2^-20 ms, and the time of one token is rounded up to one. So
  * no window ever sees more than n + n * elapsed / per_ms takes; the long-run rate is exact when
  * per_ms * 2^20 divides by n (10 in 60,000 ms) and else too low by less than n / (per_ms * 2^20)
- * of itself (3 in 1,000 ms: one token in 11 years).
+ * of itself (3 in 1,000 ms: one token in 5 years).
  *
- * n 0: off, all is free and nothing is written. Pure; `now_ms` may stand still or go back. After it
- * went back, or after n and per_ms changed, the bucket counts as empty at worst: the next token is
- * then per_ms / n away. Times from the year 2248 on (2^43 ms) are not limited. */
+ * n 0: off, all is free and nothing is written. Pure; `now_ms` may stand still or go back. A bucket
+ * that is emptier than empty, because the clock went back or n and per_ms changed, counts as one
+ * with a single token: one take at once, then the rate. Times from the year 2248 on (2^43 ms) are
+ * not limited. */
 #pragma once
 
 #include <stdbool.h>

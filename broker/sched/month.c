@@ -7,7 +7,13 @@
 
 #include <assert.h>
 
-enum { MONTHS = 12, DAY_MS = 24 * 3600 * 1000, EPOCH_DAYS = 719468, DAYS_400_YEARS = 146097 };
+enum {
+    MONTHS = 12,
+    MONTHS_400_YEARS = 4800,
+    DAY_MS = 24 * 3600 * 1000,
+    EPOCH_DAYS = 719468,
+    DAYS_400_YEARS = 146097
+};
 
 /* Days from 1970-01-01 to the first of a month. */
 static uint64_t month_first_day(uint32_t month)
@@ -35,7 +41,7 @@ uint16_t month_of(uint64_t unix_ms)
     if (day >= month_first_day(UINT16_MAX))
         return UINT16_MAX;
     /* A month has 30.44 days on average; the guess is never more than one off. */
-    uint64_t guess = day * (MONTHS * 400) / DAYS_400_YEARS;
+    uint64_t guess = day * MONTHS_400_YEARS / DAYS_400_YEARS;
     uint32_t month = (uint32_t)guess;
     if (day < month_first_day(month))
         month--;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define MB   UINT64_C(1000000)
-#define TB   (1000 * 1000 * MB)
+#define TB   UINT64_C(1000000000000)
 #define HOUR UINT64_C(3600000)
 
 enum { RATE_MS_MIN = 1000 };

@@ -11,16 +11,17 @@
 
 #include <cmocka.h>
 
-enum { MIN_MS = 60000, P0 = 0, P1, P2, P3 };
+enum { P0, P1, P2, P3 };
+#define MIN_MS UINT64_C(60000)
 #define NOW_MS UINT64_C(1798761600000)
 
-static struct limits of(uint8_t tier, const struct limits_own *own, const struct addon_grant *g,
+static struct limits of(unsigned tier, const struct limits_own *own, const struct addon_grant *g,
                         size_t count)
 {
     struct tier_table t;
     struct limits l;
     tier_table_default(&t);
-    limits_of(&t, tier, own, g, count, NOW_MS, &l);
+    limits_of(&t, (uint8_t)tier, own, g, count, NOW_MS, &l);
     return l;
 }
 
@@ -55,7 +56,7 @@ static void the_gain_of_one_more_addon_is_what_it_then_changes(void **state)
 {
     static const unsigned minutes[] = {0, 1, 5, 10, 11, 4294967295u};
     unsigned without_effect = 0, seen = 0;
-    for (uint8_t tier = 0; tier < TIERS; tier++)
+    for (unsigned tier = 0; tier < TIERS; tier++)
         for (unsigned had = 0; had < 12; had++)
             for (size_t i = 0; i < sizeof minutes / sizeof *minutes; i++, seen++) {
                 struct addon_grant g[] = {{ADDON_TIMEOUT, had, 0}, {ADDON_TIMEOUT, minutes[i], 0}};
@@ -107,7 +108,7 @@ static void an_own_timeout_replaces_default_and_maximum(void **state)
 {
     static const unsigned own_min[] = {1, 5, 29, 30, 31, 120};
     struct addon_grant g = {ADDON_TIMEOUT, 10, 0};
-    for (uint8_t tier = 0; tier < TIERS; tier++)
+    for (unsigned tier = 0; tier < TIERS; tier++)
         for (size_t i = 0; i < sizeof own_min / sizeof *own_min; i++) {
             struct limits_own own = {.timeout_ms = own_min[i] * MIN_MS};
             struct limits l = of(tier, &own, &g, 1);
@@ -120,10 +121,10 @@ static void an_own_timeout_replaces_default_and_maximum(void **state)
 static void without_own_values_the_tier_counts(void **state)
 {
     static const struct limits_own nothing;
-    for (uint8_t tier = 0; tier < TIERS; tier++)
+    for (unsigned tier = 0; tier < TIERS; tier++)
         for (unsigned k = 0; k < 2; k++) {
             struct limits l = of(tier, k ? &nothing : NULL, NULL, 0);
-            const struct tier_row *row = tier_row(tier);
+            const struct tier_row *row = tier_row((uint8_t)tier);
             assert_int_equal(l.running_max, row->running_max);
             assert_int_equal(l.bundle_bytes_max, row->bundle_bytes_max);
             assert_int_equal(l.source_bytes_max, row->source_bytes_max);

@@ -97,7 +97,7 @@ static uint64_t step_ms(struct random *r, const struct rate *rate)
     unsigned each = rate->per_ms / rate->n + 1;
     switch (random_below(r, 8)) {
     case 0:
-        return 2 * random_below(r, rate->per_ms);
+        return UINT64_C(2) * random_below(r, rate->per_ms);
     case 1:
     case 2:
         return random_below(r, 2 * each);
@@ -172,15 +172,36 @@ static void the_long_run_rate_is_the_one_that_was_set(void **state)
     }
 }
 
-static void a_full_time_far_ahead_counts_as_empty(void **state)
+/* Where rounding tells: a token each 1048.6 units. Never too fast, and too slow by no more than is
+ * said. */
+static void rounding_is_never_in_favour_of_the_taker(void **state)
 {
-    /* Written under 1 a day, read under 10 a minute; and garbage. */
+    enum { N = 999983, PER_MS = 1000, PERIODS = 3 };
+    struct bucket b = {0};
+    uint64_t end = NOW_MS + (uint64_t)PERIODS * PER_MS;
+    unsigned taken = 0, want = N * (PERIODS + 1);
+    for (uint64_t now = NOW_MS; now <= end; now++)
+        while (bucket_take(&b, N, PER_MS, now))
+            taken++;
+    printf("%d in %d ms: %u taken of %u\n", N, PER_MS, taken, want);
+    assert_true(taken <= want);
+    assert_true(want - taken <= want * (uint64_t)N / (PER_MS * (UINT64_C(1) << 20)));
+}
+
+static void a_bucket_emptier_than_empty_has_one_token(void **state)
+{
+    /* Written under 1 a day, read under 10 a minute; garbage; a millisecond too far. */
     uint64_t ahead[] = {NOW_MS + 86400000, UINT64_MAX >> 20, NOW_MS + 60001};
     for (size_t i = 0; i < sizeof ahead / sizeof *ahead; i++) {
         struct bucket b = {ahead[i] << 20};
-        assert_int_equal(bucket_free_at(&b, 10, 60000, NOW_MS), NOW_MS + 6000);
-        assert_false(bucket_take(&b, 10, 60000, NOW_MS + 5999));
-        assert_true(bucket_take(&b, 10, 60000, NOW_MS + 6000));
+        assert_int_equal(bucket_free_at(&b, 10, 60000, NOW_MS), NOW_MS);
+        assert_true(bucket_take(&b, 10, 60000, NOW_MS));
+        for (unsigned k = 1; k <= 20; k++) {
+            uint64_t due = NOW_MS + k * UINT64_C(6000);
+            assert_int_equal(bucket_free_at(&b, 10, 60000, due - 6000), due);
+            assert_false(bucket_take(&b, 10, 60000, due - 1));
+            assert_true(bucket_take(&b, 10, 60000, due));
+        }
     }
     /* At exactly a period ahead it is empty by right. */
     struct bucket b = {(NOW_MS + 60000) << 20};
@@ -195,9 +216,30 @@ static void time_may_go_back(void **state)
     while (bucket_take(&b, 3, 1000, NOW_MS))
         ;
     uint64_t earlier = NOW_MS - 3600000;
+    unsigned taken = 0;
+    while (bucket_take(&b, 3, 1000, earlier))
+        taken++;
+    assert_int_equal(taken, 1);
     assert_int_equal(bucket_free_at(&b, 3, 1000, earlier), earlier + 334);
     assert_true(bucket_take(&b, 3, 1000, earlier + 334));
     assert_false(bucket_take(&b, 3, 1000, earlier + 334));
+}
+
+/* Whatever is stored and whatever changes, waiting until the time that was told is enough. */
+static void the_time_that_was_told_always_holds(void **state)
+{
+    struct random r = {7};
+    for (unsigned i = 0; i < 200000; i++) {
+        const struct rate *rate = &rates[random_below(&r, RATES)];
+        struct bucket b = {random_next(&r) >> random_below(&r, 24)};
+        uint64_t now = NOW_MS + random_below(&r, 1000000);
+        uint64_t due = bucket_free_at(&b, rate->n, rate->per_ms, now);
+        assert_true(due <= now + rate->per_ms / rate->n + 1);
+        assert_true(bucket_take(&b, rate->n, rate->per_ms, due));
+        due = bucket_free_at(&b, rate->n, rate->per_ms, now);
+        assert_true(bucket_take(&b, rate->n, rate->per_ms, due));
+    }
+    printf("told times: 200000 hold\n");
 }
 
 static void the_largest_rates_and_times_do_not_overflow(void **state)
@@ -225,8 +267,10 @@ int main(void)
         cmocka_unit_test(free_at_is_the_first_millisecond_at_which_one_can_be_taken),
         cmocka_unit_test(no_window_sees_more_than_the_rate_allows),
         cmocka_unit_test(the_long_run_rate_is_the_one_that_was_set),
-        cmocka_unit_test(a_full_time_far_ahead_counts_as_empty),
+        cmocka_unit_test(rounding_is_never_in_favour_of_the_taker),
+        cmocka_unit_test(a_bucket_emptier_than_empty_has_one_token),
         cmocka_unit_test(time_may_go_back),
+        cmocka_unit_test(the_time_that_was_told_always_holds),
         cmocka_unit_test(the_largest_rates_and_times_do_not_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-enum { MINUTE_MS = 60000, EXPRESSIONS = 600, YEARS = 2, MINUTES_MAX = YEARS * 366 * 1440 };
+enum { MINUTE_MS = 60000, EXPRESSIONS = 120, YEARS = 2, MINUTES_MAX = YEARS * 366 * 1440 };
 
 static uint64_t at(int year, int month, int day, int hour, int minute)
 {
@@ -49,7 +49,7 @@ static unsigned calendar_fill(int year)
     uint64_t start = at(year, 1, 1, 0, 0), end = at(year + YEARS, 1, 1, 0, 0);
     unsigned n = (unsigned)((end - start) / MINUTE_MS);
     for (unsigned i = 0; i < n; i++) {
-        time_t s = (time_t)(start / 1000 + i * 60u);
+        time_t s = (time_t)(start / 1000 + i * UINT64_C(60));
         struct tm tm;
         gmtime_r(&s, &tm);
         uint8_t v[CRON_FIELDS] = {(uint8_t)tm.tm_min, (uint8_t)tm.tm_hour, (uint8_t)tm.tm_mday,
@@ -188,7 +188,7 @@ static void random_expressions_agree_with_a_walk_over_all_minutes(void **state)
     }
     printf("%d expressions, %ju minutes, %ju matches, %u without one, %u with either day\n",
            EXPRESSIONS, (uintmax_t)minutes, (uintmax_t)matches, without, either);
-    assert_true(matches > 1000000 && either > 50 && without < EXPRESSIONS / 10);
+    assert_true(matches > 1000000 && either > 10 && without < EXPRESSIONS / 10);
 }
 
 /* ---- by hand ---- */
@@ -213,6 +213,8 @@ static void known_schedules_have_their_next_time(void **state)
         {"0 0 */2 * 1", at(2026, 11, 23, 0, 0), at(2026, 12, 7, 0, 0)},
         {"30 8-10/2 * * *", at(2026, 11, 20, 8, 30), at(2026, 11, 20, 10, 30)},
         {"0 0 * * fri-sun", at(2026, 11, 20, 0, 0), at(2026, 11, 21, 0, 0)},
+        {"0 0 * * fri-sun", at(2026, 11, 21, 0, 0), at(2026, 11, 22, 0, 0)},
+        {"0 0 * * fri-sun", at(2026, 11, 22, 0, 0), at(2026, 11, 27, 0, 0)},
         {"0 0 * * 7", at(2026, 11, 20, 0, 0), at(2026, 11, 22, 0, 0)},
         {"0 0 * * 0", at(2026, 11, 20, 0, 0), at(2026, 11, 22, 0, 0)},
         {"@hourly", at(2026, 11, 20, 5, 0), at(2026, 11, 20, 6, 0)},
@@ -366,28 +368,31 @@ static void texts_for_people_are_there(void **state)
     assert_string_equal(cron_field_name(4), "day of week");
 }
 
-/* Any bytes at all: read within the text and never taken for something else. */
-static void random_bytes_are_read_to_their_end_and_no_further(void **state)
+/* Texts that are nearly right: each is read within its end and never taken for something else. */
+static void nearly_right_texts_are_read_rightly_or_refused(void **state)
 {
-    static const char some[] = "0123456789*,-/ \t@aceijlmnoprstuvdfghwy\xff";
+    static const char *const some[] = {"*",  "0",   "1", "5",  "12",   "31",  "59",  "60",
+                                       "99", ",",   "-", "/",  "/2",   "1-5", "jan", "Sun",
+                                       "@",  "*/5", "7", "\t", "\xff", "ja"};
     struct random r = {5};
     unsigned good = 0, bad = 0;
     for (unsigned i = 0; i < 500000; i++) {
-        char text[24];
-        size_t n = random_below(&r, sizeof text);
-        for (size_t k = 0; k < n; k++)
-            text[k] = some[random_below(&r, random_below(&r, 3) ? 17 : sizeof some - 1)];
-        text[n] = 0;
+        struct made m = {0};
+        for (unsigned k = 4 + random_below(&r, 3); k > 0; k--) {
+            for (unsigned parts = 1 + random_below(&r, 6) / 5; parts > 0; parts--)
+                add(&m, some[random_below(&r, random_below(&r, 4) ? 4 : 22)]);
+            add(&m, k > 1 ? " " : "");
+        }
         struct cron c;
         unsigned field = 0;
-        int got = cron_parse(text, &c, &field);
+        int got = cron_parse(m.text, &c, &field);
         good += got == 0;
         bad += got != 0;
         for (unsigned f = 0; got == 0 && f < CRON_FIELDS; f++)
             assert(c.set[f] != 0 && c.set[f] >> (high[f] + 1) == 0);
     }
     printf("random texts: %u read, %u refused\n", good, bad);
-    assert_true(good > 20 && bad > 100000);
+    assert_true(good > 10000 && bad > 100000);
 }
 
 int main(void)
@@ -400,7 +405,7 @@ int main(void)
         cmocka_unit_test(the_end_of_time_is_never),
         cmocka_unit_test(what_is_wrong_is_named_with_its_field),
         cmocka_unit_test(texts_for_people_are_there),
-        cmocka_unit_test(random_bytes_are_read_to_their_end_and_no_further),
+        cmocka_unit_test(nearly_right_texts_are_read_rightly_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

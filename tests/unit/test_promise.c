@@ -14,13 +14,14 @@
 
 #include <cmocka.h>
 
-enum { MIN_MS = 60000, DAY_MS = 24 * 3600 * 1000, ADDS = 200000 };
+#define MIN_MS UINT64_C(60000)
+enum { DAY_MS = 24 * 3600 * 1000, ADDS = 200000 };
 
 static void a_bound_is_j_times_b_plus_1_less_1(void **state)
 {
     static const unsigned first[TIERS] = {1, 11, 10, 9}, third[TIERS] = {5, 35, 32, 29};
-    for (uint8_t t = 0; t < TIERS; t++) {
-        unsigned b = rotation_bound(t, ROTATION_N_DEFAULT);
+    for (unsigned t = 0; t < TIERS; t++) {
+        unsigned b = rotation_bound((uint8_t)t, ROTATION_N_DEFAULT);
         assert_int_equal(promise_bound(1, b), first[t]); /* j = 1: the bound of the tier itself */
         assert_int_equal(promise_bound(3, b), third[t]);
     }
@@ -100,7 +101,7 @@ static void an_estimate_is_never_above_its_bound(void **state)
     struct random r = {1};
     unsigned pairs = 0;
     for (; pairs < 200000; pairs++) {
-        struct durations d = {.mean_ms = random_below(&r, 40 * MIN_MS), .n = random_below(&r, 3)};
+        struct durations d = {.mean_ms = random_below(&r, 40 * 60000), .n = random_below(&r, 3)};
         uint32_t slots = 1 + random_below(&r, 50);
         uint64_t ahead = random_below(&r, 1000), wall;
         assert_int_equal(promise_wall_ms(ahead, slots, 30 * MIN_MS, &wall), 0);

@@ -28,7 +28,7 @@ static void waits_double_from_5_s_to_10_min(void **state)
 static void jitter_goes_a_fifth_either_way_and_no_further(void **state)
 {
     for (unsigned k = 1; k <= WAITS; k++) {
-        uint64_t wait = waits_s[k - 1] * 1000u;
+        uint64_t wait = waits_s[k - 1] * UINT64_C(1000);
         assert_int_equal(retry_backoff_ms(k, 0), wait * 8 / 10);
         assert_int_equal(retry_backoff_ms(k, UINT32_MAX), wait * 12 / 10 - 1);
     }
