@@ -23,7 +23,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { RECEIVE_QUEUE = 128, SEND_QUEUE = 8192, START_PROBE_MS = 5000, CLOSE_MS = 3000 };
+enum {
+    RECEIVE_QUEUE = 128,
+    SEND_QUEUE = 8192,
+    START_PROBE_MS = 5000,
+    HANG_UP_S = 1,
+    CLOSE_MS = 3000
+};
 
 void endpoint_note(struct endpoint *e, const char *event, const char *text, ...)
 {
@@ -90,8 +96,8 @@ static void pipe_came(nng_pipe pipe, nng_pipe_ev event, void *arg)
     struct peer peer = peer_describe(pipe);
     listener_credit(e, pipe);
     uint32_t evicted = 0;
-    if (pipe_table_add(e->pipes, &peer, clock_boot_ms(), &evicted) < 0) {
-        nng_pipe_close(pipe);
+    if (pipe_table_add(e->pipes, &peer, calls_fd(pipe), clock_boot_ms(), &evicted) != 0) {
+        nng_pipe_close(pipe); /* not a byte of it is being read */
         return;
     }
     if (evicted != 0) {
@@ -220,11 +226,13 @@ struct endpoint *endpoint_free(struct endpoint *e)
         return NULL;
     if (e->is_started)
         warden_stop(e);
+    if (e->pipes)
+        pipe_table_close(e->pipes, HANG_UP_S); /* while requests are still taken from nng: a pipe
+                                                   that waits for that reads nothing, not even its
+                                                   end */
     atomic_store(&e->is_closing, true);
     if (e->receive_aio)
         nng_aio_stop(e->receive_aio);
-    if (e->pipes)
-        pipe_table_mute_notices(e->pipes);
     if (socket_close(e))
         release(e); /* else nng may still come back to all of it */
     return NULL;
@@ -267,8 +275,8 @@ void endpoint_pipe_is_known(struct endpoint *e, uint32_t pipe)
 
 void endpoint_pipe_close(struct endpoint *e, uint32_t pipe)
 {
-    (void)e;
-    nng_pipe_close((nng_pipe){.id = pipe});
+    if (!pipe_table_hang_up(e->pipes, pipe))
+        nng_pipe_close((nng_pipe){.id = pipe});
 }
 
 void endpoint_stats(struct endpoint *e, struct endpoint_stats *ret_stats)

@@ -47,6 +47,7 @@ struct inbound *inbound_free(struct inbound *in)
     if (in->owner)
         nng_msg_free(in->owner);
     free(in->sources);
+    free(in->sealed);
     free(in);
     return NULL;
 }

@@ -37,8 +37,9 @@ enum inbound_kind { INBOUND_REQUEST, INBOUND_PIPE_GONE };
 /* What was found of the source that one publish names. */
 struct source_seen {
     enum error_code code; /* E_OK, or why that publish must be refused */
-    uint64_t bytes;
+    uint64_t bytes, bytes_max;
 };
+#define SOURCE_TOO_LARGE_TEXT "the source has %llu bytes, at most %llu"
 
 /* One request, or the news that a pipe is gone (its parked polls must be forgotten). The news comes
  * in both lanes, after all requests of that pipe, and only if it ever got one through. Requests of
@@ -52,11 +53,14 @@ struct inbound {
     const void *bytes; /* the message, checked by wire_check(); lives as long as the inbound */
     size_t n;
     void *owner; /* the nng message behind `bytes` */
+    bool is_counted; /* against its key's request rate: once, however often it is looked at */
 
     /* Set above the sockets: the objects that the request names were looked at on disk. */
     bool wants_vetting, is_vetted;
     enum error_code vetted; /* E_OK, or why the request must be refused */
     char vetted_text[160];
+    uint8_t *sealed; /* a secret of the request, sealed; NULL: it has none */
+    size_t sealed_n;
     struct source_seen *sources; /* one for each publish in the message; NULL: none was looked at */
 };
 struct inbound *inbound_free(struct inbound *in);

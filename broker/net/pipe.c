@@ -15,6 +15,7 @@
 #include "net/pipe.h"
 
 #include "net/endpoint.h"
+#include "net/line.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,6 +29,7 @@ struct pipe {
     struct pipe *chain;
     struct pipe *prev, *next; /* in the silent list, or in the owed list once it is gone */
     struct peer peer;
+    int fd; /* its line; -1: unknown */
     uint64_t since_ms;
     uint16_t in_flight, refusals;
     bool is_known, was_heard, is_hung_up, is_muted;
@@ -37,8 +39,9 @@ struct pipe_table {
     pthread_mutex_t mx;
     struct inbox *inbox;
     struct pipe *silent, *owed;
-    bool has_no_listener; /* nobody wants notices any more */
-    uint32_t n, silent_n;
+    bool is_closed;
+    pthread_cond_t went; /* a pipe did, after the close */
+    uint32_t n, lines_n, silent_n;
     struct pipe *chains[CHAINS];
 };
 
@@ -48,6 +51,8 @@ int pipe_table_new(struct inbox *inbox, struct pipe_table **ret_table)
     if (!t)
         return err_raise(-ENOMEM);
     int r = pthread_mutex_init(&t->mx, NULL);
+    if (r == 0)
+        r = pthread_cond_init(&t->went, NULL);
     if (r)
         return err_raise(-r);
     t->inbox = inbox;
@@ -65,6 +70,7 @@ struct pipe_table *pipe_table_free(struct pipe_table *t)
     free(p);
     DL_FOREACH_SAFE (t->owed, p, next)
         free(p);
+    pthread_cond_destroy(&t->went);
     pthread_mutex_destroy(&t->mx);
     free(t);
     return NULL;
@@ -103,23 +109,35 @@ static uint32_t evict_silent(struct pipe_table *t)
     return oldest->peer.pipe;
 }
 
-int pipe_table_add(struct pipe_table *t, const struct peer *peer, uint64_t now_ms,
+/* Holding the lock. */
+static void take_in(struct pipe_table *t, struct pipe *p)
+{
+    assert(!find(t, p->peer.pipe));
+    LL_PREPEND2(*chain_of(t, p->peer.pipe), p, chain);
+    t->n++;
+    t->lines_n += p->fd >= 0;
+    line_begin(p->fd);
+    DL_APPEND(t->silent, p);
+    t->silent_n++;
+}
+
+int pipe_table_add(struct pipe_table *t, const struct peer *peer, int fd, uint64_t now_ms,
                    uint32_t *ret_evicted)
 {
-    struct pipe *p = calloc(1, sizeof *p);
+    AUTO_FREE struct pipe *p = calloc(1, sizeof *p);
     if (!p)
         return err_raise(-ENOMEM);
     p->peer = *peer;
+    p->fd = fd < LINES_MAX ? fd : -1;
     p->since_ms = now_ms;
     pthread_mutex_lock(&t->mx);
-    assert(!find(t, peer->pipe));
-    *ret_evicted = evict_silent(t);
-    LL_PREPEND2(*chain_of(t, peer->pipe), p, chain);
-    t->n++;
-    DL_APPEND(t->silent, p);
-    t->silent_n++;
+    bool is_closed = t->is_closed;
+    if (!is_closed) {
+        *ret_evicted = evict_silent(t);
+        take_in(t, TAKE(p));
+    }
     pthread_mutex_unlock(&t->mx);
-    return 0;
+    return is_closed ? PIPE_GONE : 0;
 }
 
 /* All notices or none, so that a lane is never told twice. */
@@ -145,15 +163,25 @@ static bool push_notices(struct pipe_table *t, const struct peer *peer)
     return is_complete;
 }
 
+/* Holding the lock. */
+static void let_go(struct pipe_table *t, struct pipe *p)
+{
+    leave_silent(t, p);
+    LL_DELETE2(*chain_of(t, p->peer.pipe), p, chain);
+    line_end(p->fd);
+    t->lines_n -= p->fd >= 0;
+    t->n--;
+    if (t->is_closed)
+        pthread_cond_signal(&t->went);
+}
+
 void pipe_table_remove(struct pipe_table *t, uint32_t pipe)
 {
     pthread_mutex_lock(&t->mx);
     AUTO_FREE struct pipe *p = find(t, pipe);
     if (p) {
-        leave_silent(t, p);
-        LL_DELETE2(*chain_of(t, pipe), p, chain);
-        t->n--;
-        if (p->was_heard && !t->has_no_listener && !push_notices(t, &p->peer)) {
+        let_go(t, p);
+        if (p->was_heard && !t->is_closed && !push_notices(t, &p->peer)) {
             DL_APPEND(t->owed, p);
             p = NULL;
         }
@@ -200,15 +228,26 @@ int pipe_table_push(struct pipe_table *t, enum op_lane lane, struct inbound *in)
 
 int pipe_table_answered(struct pipe_table *t, uint32_t pipe, bool *ret_is_ipc)
 {
+    int r = PIPE_GONE;
     pthread_mutex_lock(&t->mx);
     struct pipe *p = find(t, pipe);
     if (p) {
         assert(p->in_flight > 0);
         p->in_flight--;
         *ret_is_ipc = p->peer.is_ipc;
+        r = line_hand(p->fd) ? 0 : PIPE_GONE;
     }
     pthread_mutex_unlock(&t->mx);
-    return p ? 0 : PIPE_GONE;
+    return r;
+}
+
+int pipe_table_hand(struct pipe_table *t, uint32_t pipe)
+{
+    pthread_mutex_lock(&t->mx);
+    struct pipe *p = find(t, pipe);
+    int r = p && line_hand(p->fd) ? 0 : PIPE_GONE;
+    pthread_mutex_unlock(&t->mx);
+    return r;
 }
 
 /* Holding the lock: to the young end of the silent list, wherever it was. */
@@ -234,6 +273,8 @@ int pipe_table_refused(struct pipe_table *t, uint32_t pipe, uint64_t now_ms)
         p->is_muted = true;
         join_silent(t, p, now_ms);
     }
+    if (r == 0 && !line_hand(p->fd))
+        r = REFUSAL_IGNORED;
     pthread_mutex_unlock(&t->mx);
     return r;
 }
@@ -271,10 +312,38 @@ bool pipe_table_has(struct pipe_table *t, uint32_t pipe)
     return has;
 }
 
-void pipe_table_mute_notices(struct pipe_table *t)
+bool pipe_table_hang_up(struct pipe_table *t, uint32_t pipe)
 {
     pthread_mutex_lock(&t->mx);
-    t->has_no_listener = true;
+    struct pipe *p = find(t, pipe);
+    bool is_done = !p || line_hang_up(p->fd);
+    pthread_mutex_unlock(&t->mx);
+    return is_done;
+}
+
+/* Holding the lock. */
+static void hang_up_all(struct pipe_table *t)
+{
+    for (size_t i = 0; i < CHAINS; i++) {
+        for (struct pipe *p = t->chains[i]; p; p = p->chain) {
+            leave_silent(t, p);
+            p->is_hung_up = true;
+            line_hang_up(p->fd);
+        }
+    }
+}
+
+void pipe_table_close(struct pipe_table *t, uint32_t wait_s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += wait_s;
+    int r = 0;
+    pthread_mutex_lock(&t->mx);
+    t->is_closed = true;
+    hang_up_all(t);
+    while (t->lines_n > 0 && r == 0)
+        r = pthread_cond_clockwait(&t->went, &t->mx, CLOCK_MONOTONIC, &until);
     pthread_mutex_unlock(&t->mx);
 }
 

@@ -77,6 +77,8 @@ void answer_probe(struct endpoint *e, const struct reply_to *to)
 {
     Rota__PingResult ping = ROTA__PING_RESULT__INIT;
     Rota__Reply reply = ROTA__REPLY__INIT;
+    if (pipe_table_hand(e->pipes, to->pipe) == PIPE_GONE)
+        return;
     reply.request_id = to->request_id;
     reply.result_case = ROTA__REPLY__RESULT_PING;
     reply.ping = &ping;
