@@ -4,15 +4,19 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const names[][2] = {
-    {"enterprise", "P0"}, {"pro", "P1"}, {"starter", "P2"}, {"free", "P3"}};
+/* The price list has called Starter by both names. */
+static const char *const names[][3] = {{"enterprise", "P0", "enterprise"},
+                                       {"pro", "P1", "pro"},
+                                       {"starter", "P2", "basic"},
+                                       {"free", "P3", "free"}};
 
 enum { TIER_COUNT = sizeof names / sizeof *names };
 
 int tier_by_name(const char *name)
 {
     for (int t = 0; t < TIER_COUNT; t++)
-        if (!strcmp(name, names[t][0]) || !strcmp(name, names[t][1]))
+        if (!strcmp(name, names[t][0]) || !strcmp(name, names[t][1]) ||
+            !strcmp(name, names[t][2]))
             return t;
     return -1;
 }

@@ -3,6 +3,6 @@
 
 #include "rota.pb-c.h"
 
-/* "enterprise", "pro", "starter", "free" or "P0" to "P3"; -1: none of these. */
+/* "enterprise", "pro", "starter" or "basic", "free"; or "P0" to "P3"; -1: none of these. */
 int tier_by_name(const char *name);
 const char *tier_name(Rota__Tier tier);

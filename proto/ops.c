@@ -5,15 +5,16 @@
 #include <assert.h>
 
 /* The two oneofs must number an operation alike: librota and the broker rely on it. */
-#define OP(NAME, member, lane, roles)                                                              \
+#define OP(NAME, member, lane, roles, scopes, flags)                                               \
     static_assert((int)ROTA__REQUEST__OP_##NAME == (int)ROTA__REPLY__RESULT_##NAME,                \
                   "request and reply number " #member " alike");
 #include "ops.def"
 #undef OP
 
 static const struct op_row rows[] = {
-#define OP(NAME, member, lane, roles)                                                              \
-    [ROTA__REQUEST__OP_##NAME] = {#member, ROTA__REQUEST__OP_##NAME, LANE_##lane, roles},
+#define TAG(NAME) ROTA__REQUEST__OP_##NAME
+#define OP(NAME, member, lane, roles, scopes, flags)                                               \
+    [TAG(NAME)] = {#member, TAG(NAME), LANE_##lane, roles, scopes, flags},
 #include "ops.def"
 #undef OP
 };

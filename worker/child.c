@@ -141,6 +141,8 @@ static int child_start(struct child *c)
                              .line_fd = c->line[1],
                              .pass = s->pass,
                              .pass_n = s->pass_n,
+                             .join = s->join,
+                             .join_n = s->join_n,
                              .status_fd = c->status[1],
                              .life_fd = c->life[0],
                              .uid = geteuid(),
@@ -226,29 +228,43 @@ static void pump_rest(struct child *c)
         line_end(c);
 }
 
-static int poll_ms(const struct child_spec *s)
+static int poll_ms(const struct child_spec *s, uint64_t tick_at_ms)
 {
-    if (s->deadline_ms == 0)
+    uint64_t now = clock_boot_ms(), at = s->deadline_ms;
+    if (s->tick && (at == 0 || tick_at_ms < at))
+        at = tick_at_ms;
+    if (at == 0)
         return -1;
-    uint64_t now = clock_boot_ms();
-    uint64_t left = s->deadline_ms > now ? s->deadline_ms - now : 0;
+    uint64_t left = at > now ? at - now : 0;
     return left > 60000 ? 60000 : (int)left;
+}
+
+static bool tick_kills(const struct child *c, uint64_t *tick_at_ms)
+{
+    uint64_t now = clock_boot_ms();
+    if (!c->spec->tick || now < *tick_at_ms)
+        return false;
+    *tick_at_ms = now + c->spec->tick_ms;
+    return c->spec->tick(c->spec->arg, c->pid) != 0;
 }
 
 /* Until init ends (0), or until it must. */
 static int child_pump(struct child *c)
 {
+    uint64_t tick_at_ms = clock_boot_ms() + c->spec->tick_ms;
     for (;;) {
         struct pollfd p[] = {{.fd = c->pidfd, .events = POLLIN},
                              {.fd = c->spec->stop_fd, .events = POLLIN},
                              {.fd = c->out[0], .events = POLLIN},
                              {.fd = c->line[0], .events = POLLIN}};
-        if (poll(p, ARRAY_LEN(p), poll_ms(c->spec)) < 0 && errno != EINTR)
+        if (poll(p, ARRAY_LEN(p), poll_ms(c->spec, tick_at_ms)) < 0 && errno != EINTR)
             return err_raise(-errno);
         if (p[1].revents)
             return CHILD_STOPPED;
         if (c->spec->deadline_ms > 0 && clock_boot_ms() >= c->spec->deadline_ms)
             return CHILD_DEADLINE;
+        if (tick_kills(c, &tick_at_ms))
+            return CHILD_TICK;
         pump_out(c);
         pump_line(c);
         if (p[0].revents)

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { CHILD_LINE_MAX = 8192, CHILD_PASS_MAX = 16 };
 
@@ -35,6 +36,14 @@ struct child_spec {
     void (*line)(void *arg, const char *line, size_t n, bool is_cut);
     void *arg;
 
+    /* Called about every tick_ms with init's pid, as we see it; not 0: kill. NULL: never. */
+    int (*tick)(void *arg, pid_t init);
+    uint64_t tick_ms;
+
+    /* Descriptors of cgroup.procs files: init joins each before it starts anything. Borrowed. */
+    const int *join;
+    size_t join_n;
+
     /* Further descriptors of ours: pass[i] appears in the child as 4 + i. Borrowed. */
     int pass[CHILD_PASS_MAX];
     size_t pass_n;
@@ -43,6 +52,7 @@ struct child_spec {
 enum child_outcome {
     CHILD_STOPPED = 1, /* stop_fd was raised: killed */
     CHILD_DEADLINE,    /* the deadline came: killed */
+    CHILD_TICK,        /* tick() said so: killed */
     CHILD_NO_EXEC,     /* argv[0] could not be started: *ret_end.exec_errno */
 };
 

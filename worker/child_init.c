@@ -171,10 +171,21 @@ static bool parent_watch(int life_fd)
     return poll(&p, 1, 0) == 0;
 }
 
+/* Before the user namespace: the group's files belong to the agent's user out there. */
+static int groups_join(const struct init_plan *p)
+{
+    for (size_t i = 0; i < p->join_n; i++)
+        if (write(p->join[i], "0", 1) != 1)
+            return -1;
+    return 0;
+}
+
 void init_main(const struct init_plan *p)
 {
     if (!parent_watch(p->life_fd))
         _exit(EXIT_NO_EXEC);
+    if (groups_join(p) < 0)
+        leave(p->status_fd, INIT_FAILED, errno);
     if (p->maps_user && user_map(p) < 0)
         leave(p->status_fd, INIT_FAILED, errno);
     setsid();

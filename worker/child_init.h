@@ -22,6 +22,8 @@ struct init_plan {
     int in_fd, out_fd, line_fd; /* the program's 0, 1 and 2, 3; line_fd -1: none */
     const int *pass;
     size_t pass_n;
+    const int *join; /* cgroup.procs files */
+    size_t join_n;
     int status_fd;  /* init_notes go here */
     int life_fd;    /* hangs up when the parent is gone */
     bool maps_user; /* in a user namespace of its own: map uid and gid to themselves */

@@ -82,6 +82,20 @@ static int work(const struct worker_settings *s, struct rota_client *client, int
     return exit_code;
 }
 
+static int explain(const struct worker_settings *s)
+{
+    const struct runner *r = s->chosen;
+    if (!r->explain) {
+        fprintf(stderr, "rota-worker: runner %s\n  its programs see what the worker sees\n",
+                r->name);
+        return EXIT_USAGE;
+    }
+    int done = r->explain(&s->for_runner, s->explain, stdout);
+    if (done == RUNNER_UNUSABLE)
+        fprintf(stderr, "rota-worker: no phase %s\n  --explain all shows every one\n", s->explain);
+    return done == 0 ? EXIT_OK : done > 0 ? EXIT_USAGE : EXIT_TRY_AGAIN;
+}
+
 int main(int argc, char **argv)
 {
     static struct worker_settings settings;
@@ -96,6 +110,8 @@ int main(int argc, char **argv)
     log_open("rota-worker");
     if ((r = settings_complete(&settings)) != 0)
         return r;
+    if (settings.explain)
+        return explain(&settings);
     if (signals_take(&signal_fd) < 0)
         return EXIT_TRY_AGAIN;
     if ((r = settings_read_key(&settings)) != 0)

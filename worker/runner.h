@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* ---- the job, as the runner sees it ---- */
 
@@ -32,6 +33,13 @@ struct build_host;
 
 struct runner_settings;
 
+/* An environment variable that the account set for its app. The value of a secret must reach no
+ * log, no argument and no error. */
+struct build_var {
+    const char *text; /* "NAME=value" */
+    bool is_secret;
+};
+
 /* Everything is borrowed and stays until run() returns. */
 struct build {
     struct build_host *host;
@@ -41,6 +49,8 @@ struct build {
     const char *source; /* "upload:<sha256>", or empty */
     const char *tier;   /* "P0" to "P3": the tier it was dispatched in */
     uint32_t attempt, attempts_max;
+    const struct build_var *var;
+    size_t vars;
     const void *spec; /* a JSON object, not NUL-terminated; may be empty */
     size_t spec_bytes;
     uint64_t timeout_ms;  /* from the grant */
@@ -125,6 +135,7 @@ struct runner_settings {
     const char *path;         /* exec:PATH; NULL for other runners */
     const char *environment;  /* the broker's name */
     uint64_t workspace_bytes; /* size limit of one job's workspace */
+    const char *cgroup;       /* v1: the operator's folder below each controller, or NULL */
     uint64_t slots;
 };
 
@@ -140,6 +151,10 @@ struct runner {
      * namespaces. Writes into `said` what it found ("pid-namespace=yes …", one line, for the log),
      * or, with RUNNER_UNUSABLE, why this machine cannot run it and what to do. */
     int (*check)(const struct runner_settings *s, char said[RUNNER_SAID_MAX]);
+
+    /* Prints what programs of `phase` ("all": of every phase) may see and use. RUNNER_UNUSABLE: no
+     * such phase. NULL: the runner keeps nothing from its programs. */
+    int (*explain)(const struct runner_settings *s, const char *phase, FILE *to);
 
     /* Does the job and fills *ret. Up to `slots` calls run at one time. <0: a fault that has no
      * name, reported as SANDBOX_FAILED. Leaves no process behind. */

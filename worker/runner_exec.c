@@ -1,10 +1,11 @@
 /* runner_exec.c: runner exec:PATH. One program of the operator's, run for each job.
  *
  * PATH runs with no arguments and no shell, on the host's file system, in a pid namespace of its
- * own. It reads the spec on stdin, finds the job's facts in its environment and nothing else there,
- * and may write progress lines to fd 3. Exit 0: done. Exit 75: an infrastructure fault, tried
- * again. Anything else is the job's failure. The classes it serves are the operator's choice; bytes
- * that nobody trusts belong into the bundle runner, which has a sandbox. */
+ * own. It reads the spec on stdin, finds the job's facts and the app's variables in its environment
+ * and nothing else there, and may write progress lines to fd 3. Exit 0: done. Exit 75: an
+ * infrastructure fault, tried again. Anything else is the job's failure. The classes it serves are
+ * the operator's choice; bytes that nobody trusts belong into the bundle runner, which has a
+ * sandbox. */
 #include "build.h"
 #include "child.h"
 #include "progress.h"
@@ -15,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ENV_TEXT_MAX = 128 };
+enum { ENV_TEXT_MAX = 128, VARS_MAX = 64 };
 
 static int exec_check(const struct runner_settings *s, char said[RUNNER_SAID_MAX])
 {
@@ -87,12 +88,11 @@ static int exec_run(struct build *b, struct build_result *ret)
     snprintf(attempt, sizeof attempt, "ROTA_ATTEMPT=%u", b->attempt);
     const char *path = b->settings->path;
     const char *const argv[] = {path, NULL};
-    const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                               id,
-                               account,
-                               tier,
-                               attempt,
-                               NULL};
+    const char *env[5 + VARS_MAX + 1] = {
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", id, account, tier,
+        attempt};
+    for (size_t i = 0; i < b->vars && i < VARS_MAX; i++)
+        env[5 + i] = b->var[i].text;
     struct progress progress = {.build = b};
     const struct child_spec spec = {.argv = argv,
                                     .env = env,

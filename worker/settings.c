@@ -45,6 +45,11 @@ static const struct option_row rows[] = {
                "this worker's name, unique in its pool; default: host name and process id"),
     OPTION_U64(struct worker_settings, workspace_bytes, "workspace-bytes", "N", 4 * GIB, 64 * MIB,
                TIB, "size limit of one job's workspace in memory"),
+    OPTION_STR(struct worker_settings, cgroup, "cgroup", "FOLDER", NULL,
+               "cgroup v1: the folder below each controller that was made for this worker; without "
+               "it, or a cgroup v2 of its own, a watchdog keeps the limits"),
+    OPTION_STR(struct worker_settings, explain, "explain", "PHASE", NULL,
+               "print what the programs of a phase may see and use (all: of every phase), and end"),
     OPTION_STR(struct worker_settings, tls_ca, "tls-ca", "FILE", NULL,
                "tls+tcp: PEM file of the authority that signed the broker's certificate"),
     OPTION_STR(
@@ -88,7 +93,7 @@ int settings_read(int argc, char **argv, struct worker_settings *ret_settings, b
         return EXIT_CONFIG;
     if (rest_n > 0)
         return complain(EXIT_USAGE, "takes no arguments besides options", "see rota-worker --help");
-    if (!ret_settings->url)
+    if (!ret_settings->url && !ret_settings->explain)
         return complain(EXIT_USAGE, "no --url", "say where the broker is: --url ipc:///PATH");
     return 0;
 }
@@ -114,6 +119,7 @@ static int runner_choose(struct worker_settings *s)
     s->for_runner = (struct runner_settings){.path = wants_path ? colon + 1 : NULL,
                                              .environment = s->environment,
                                              .workspace_bytes = s->workspace_bytes,
+                                             .cgroup = s->cgroup,
                                              .slots = s->slots};
     return 0;
 }

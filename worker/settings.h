@@ -7,7 +7,7 @@
 
 struct worker_settings {
     const char *url, *key_file, *environment, *pool, *runner, *name, *tls_ca, *tls_cert_key,
-        *config;
+        *config, *cgroup, *explain;
     struct option_list class;
     uint64_t slots, idle_exit, drain_report, workspace_bytes;
 

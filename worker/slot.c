@@ -1,5 +1,6 @@
 /* slot.c: the thread of a slot: waits for a job, has the runner do it, reports, is free again. */
 #include "agent_parts.h"
+#include "vars.h"
 
 #include <assert.h>
 #include <base/clock.h>
@@ -54,8 +55,14 @@ static void slot_build(struct slot *s, struct build_result *ret)
     build_fill(s, &b);
     if (build_stopped(&b) != BUILD_GOES_ON)
         return;
-    int r = s->agent->config->runner->run(&b, ret);
+    struct vars vars;
     char trace[256];
+    int r = vars_fetch(&b, &vars, ret);
+    b.var = vars.var;
+    b.vars = vars.n;
+    if (r == 0)
+        r = s->agent->config->runner->run(&b, ret);
+    vars_deinit(&vars);
     if (r < 0) {
         log_error("job.fault", "job=%s fault=\"%s\" releasing", b.job,
                   err_trace(trace, sizeof trace));

@@ -35,6 +35,13 @@ static size_t utf8_length(const unsigned char *s)
     return 0;
 }
 
+/* The control characters of ASCII, and those of Unicode's second block (U+0080 to U+009F), which
+ * terminals obey as well. */
+static bool is_control(const unsigned char *s)
+{
+    return *s < 0x20 || *s == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
+}
+
 void text_clean(const char *from, char *to, size_t size)
 {
     assert(size > 0);
@@ -42,17 +49,17 @@ void text_clean(const char *from, char *to, size_t size)
     size_t at = 0;
     while (*s) {
         size_t n = utf8_length(s);
-        size_t width = n ? n : 1;
+        size_t width = n && !is_control(s) ? n : 1;
         if (at + width >= size)
             break;
         if (n == 0)
             to[at] = '?';
-        else if (*s < 0x20 || *s == 0x7f)
+        else if (is_control(s))
             to[at] = ' ';
         else
             memcpy(to + at, s, n);
         at += width;
-        s += width;
+        s += n ? n : 1;
     }
     to[at] = '\0';
 }

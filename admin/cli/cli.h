@@ -44,7 +44,7 @@ extern const struct command *const commands[];
 extern const size_t commands_n;
 
 /* The rows of a command, common ones first; `rows` has room for OPTION_ROWS_MAX. */
-enum { OPTION_ROWS_MAX = 24 };
+enum { OPTION_ROWS_MAX = 32 };
 size_t command_rows(const struct command *c, struct option_row rows[OPTION_ROWS_MAX]);
 
 struct cli {

@@ -13,6 +13,10 @@ static void pair_print(const char *name, const json_t *value)
 {
     if (!strcmp(name, "seq") || !strcmp(name, "at_ms") || !strcmp(name, "kind"))
         return;
+    if (!strcmp(name, "checkpoint")) { /* up to 48 KiB for programs */
+        printf(" bytes=%zu", json_string_length(value) / 2);
+        return;
+    }
     if (json_is_string(value)) {
         char *clean = text_clean(json_string_value(value));
         printf(" %s=%s", name, clean);

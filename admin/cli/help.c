@@ -73,15 +73,15 @@ bool command_has_word(const char *name, const char *word)
 
 static void line(const struct command *c, FILE *to)
 {
-    fprintf(to, "  %-14s %s\n", c->name, c->about);
+    fprintf(to, "  %-16s %s\n", c->name, c->about);
 }
 
 void help_all(FILE *to)
 {
     fprintf(to, "rota %s: publish builds, follow them, and run the queue behind them\n\n",
             ROTA_VERSION);
-    fprintf(to, "  rota                          the screen (on a terminal)\n"
-                "  rota COMMAND [OPTION]...      one of these; each knows --help\n\n");
+    fprintf(to, "  rota                       the screen (on a terminal)\n"
+                "  rota COMMAND [OPTION]...   one of these; each knows --help\n\n");
     for (size_t i = 0; i < commands_n; i++)
         line(commands[i], to);
     fprintf(to,

@@ -44,6 +44,23 @@ char *job_line(const Rota__Job *job)
     return text_clean(raw); /* phase and message are the build's own words */
 }
 
+void job_row(struct table *t, const Rota__Job *job, uint64_t now_ms)
+{
+    char word[32], tier[PB_WORD_LEN + 1], age[TEXT_SHORT_LEN + 1];
+    uint64_t age_ms = now_ms > job->published_ms ? now_ms - job->published_ms : 0;
+    table_cell(t, STYLE_PLAIN, "%s", job->job);
+    table_cell(t, STYLE_PLAIN, "%s", pb_word(&rota__tier__descriptor, (int)job->tier, tier));
+    table_cell(t, STYLE_PLAIN, "%s", job->account);
+    table_cell(t, STYLE_PLAIN, "%s", *job->app ? job->app : "-");
+    table_cell(t, STYLE_PLAIN, "%s", *job->platform ? job->platform : "-");
+    table_cell(t, job_style(job), "%s", job_state_word(job, word));
+    if (job->state == ROTA__STATE__LEASED)
+        table_cell(t, STYLE_PLAIN, "%s %u%%", job->phase, job->percent);
+    else
+        table_cell(t, STYLE_PLAIN, "%s", job->error ? job->error->name : job->reason);
+    table_cell(t, STYLE_PLAIN, "%s", text_duration(age_ms, age));
+}
+
 /* One row of the page; left out when the text is empty. */
 __attribute__((format(printf, 2, 3))) static void row(const char *name, const char *format, ...)
 {
@@ -87,6 +104,13 @@ static void artifacts_print(const Rota__Job *job)
     }
 }
 
+/* The jobs that must succeed first and have not yet. */
+static void after_print(const Rota__Job *job)
+{
+    for (size_t i = 0; i < job->n_after; i++)
+        row(i ? "" : "after", "%s", job->after[i]);
+}
+
 static void running_print(const Rota__Job *job)
 {
     char bar[3 * BAR_COLUMNS + 1];
@@ -100,8 +124,13 @@ static void running_print(const Rota__Job *job)
  */
 static const char *end_hint(const Rota__Job *job)
 {
-    if (job->state == ROTA__STATE__CANCELLED)
+    if (*job->superseded_by)
+        return "follow the newer job";
+    if (job->state == ROTA__STATE__CANCELLED &&
+        (!job->error || !strcmp(job->error->name, "CANCELLED")))
         return "publish it again if that was not meant";
+    if (job->state == ROTA__STATE__DEAD)
+        return "no attempt is left: when the cause is gone, `rota retry JOB` runs it again";
     return job->error ? job->error->hint : "`rota logs JOB` shows more";
 }
 
@@ -120,9 +149,15 @@ void job_print(const Rota__Job *job)
            term_on(job_style(job)), job_state_word(job, word), term_off(job_style(job)),
            job->cancelling ? ", being cancelled" : "");
     row("reason", "%s", job->reason);
+    row("by", "%s", job->by);
+    if (job->state == ROTA__STATE__HELD)
+        time_row("since", job->since_ms);
+    after_print(job);
+    row("replaced by", "%s", job->superseded_by);
     row("app", "%s%s%s", job->app, *job->platform ? " for " : "", job->platform);
     row("account", "%s, tier %s", job->account,
         pb_word(&rota__tier__descriptor, (int)job->tier, tier));
+    row("ref", "%s", job->ref);
     row("class", "%s, pool %s, priority %u", job->class_, job->pool, job->priority);
     row("attempt", "%u of %u", job->attempt, job->attempts_max);
     running_print(job);

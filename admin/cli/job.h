@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli.h"
+#include "table.h"
 #include "terminal.h"
 
 #include <stdbool.h>
@@ -12,6 +13,10 @@ enum style job_style(const Rota__Job *job);
 
 /* One line of progress: bar, percent, phase, message. The caller frees it. */
 char *job_line(const Rota__Job *job);
+
+/* One job of a list. */
+#define JOB_COLUMNS "JOB TIER ACCOUNT APP PLATFORM STATE DETAIL AGE>"
+void job_row(struct table *t, const Rota__Job *job, uint64_t now_ms);
 
 /* Everything that is known, for `rota status`. */
 void job_print(const Rota__Job *job);

@@ -1,131 +1,56 @@
-/* key.c: `rota key create`, `rota key list` and `rota key revoke`. A new key is shown this once;
- * with --out it goes straight into a key file (0600, environment in the second line) and never over
- * the screen.        */
+/* key.c: `rota key list`, `rota key usage` and `rota key revoke`. */
 #include "commands.h"
 #include "page.h"
 #include "pbjson.h"
 #include "table.h"
 #include "text.h"
 
-#include <base/file.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 struct key_settings {
     struct common common;
-    const char *account, *name, *role, *out;
-};
-
-static const struct option_row create_rows[] = {
-    OPTION_STR(struct key_settings, role, "role", "ROLE", "account",
-               "operator, account, worker or gateway"),
-    OPTION_STR(struct key_settings, account, "account", "ID", NULL, "whose key (role account)"),
-    OPTION_STR(struct key_settings, name, "name", "TEXT", NULL, "a word to know it by"),
-    OPTION_STR(struct key_settings, out, "out", "FILE", NULL,
-               "write a key file instead of printing the key"),
+    const char *account;
 };
 
 static const struct option_row list_rows[] = {
     OPTION_STR(struct key_settings, account, "account", "ID", NULL, "only this account's keys"),
 };
 
-#define KEY_COLUMNS "SERIAL> PREFIX ROLE ACCOUNT NAME CREATED REVOKED"
+#define KEY_COLUMNS "SERIAL> PREFIX ACCOUNT ROLE SCOPES EXPIRES USED NAME"
+
+/* "build:create,build:read"; "all" for a key that no scopes bound. */
+static char *scopes_join(const Rota__Key *key)
+{
+    char *all = x_strdup(key->n_scope ? "" : "all");
+    for (size_t i = 0; i < key->n_scope; i++) {
+        char *longer = x_printf("%s%s%s", all, i ? "," : "", key->scope[i]);
+        free(all);
+        all = longer;
+    }
+    return all;
+}
 
 static void key_row(struct table *t, const Rota__Key *key)
 {
     char word[PB_WORD_LEN + 1], text[TEXT_SHORT_LEN + 1];
+    char *scopes = scopes_join(key);
     table_cell(t, STYLE_PLAIN, "%u", key->serial);
     table_cell(t, STYLE_HEAD, "%s", key->prefix);
-    table_cell(t, STYLE_PLAIN, "%s", pb_word(&rota__role__descriptor, (int)key->role, word));
     table_cell(t, STYLE_PLAIN, "%s", *key->account ? key->account : "-");
-    table_cell(t, STYLE_PLAIN, "%s", key->name);
-    table_cell(t, STYLE_DIM, "%s", text_time(key->created_ms, text));
-    table_cell(t, key->revoked_ms ? STYLE_BAD : STYLE_DIM, "%s", text_time(key->revoked_ms, text));
+    table_cell(t, STYLE_PLAIN, "%s", pb_word(&rota__role__descriptor, (int)key->role, word));
+    table_cell(t, STYLE_PLAIN, "%s%s%s", scopes, *key->app ? " app " : "", key->app);
+    if (key->revoked_ms)
+        table_cell(t, STYLE_BAD, "revoked");
+    else
+        table_cell(t, STYLE_PLAIN, "%s",
+                   key->expires_ms ? text_time(key->expires_ms, text) : "never");
+    table_cell(t, STYLE_DIM, "%s", text_time(key->last_used_ms, text));
+    table_cell(t, STYLE_PLAIN, "%s%s%s", key->name, *key->name && *key->member ? " " : "",
+               key->member);
+    free(scopes);
 }
-
-/* Before the key is made: a key that could not be written down would be lost, and in force. */
-static int key_file_claim(const char *path)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return cli_io(path, -errno);
-    close(fd);
-    return EXIT_OK;
-}
-
-static int key_file_write(const struct cli *cli, const char *path, const char *credential)
-{
-    char *text = x_printf("%s\n%s\n", credential, cli->environment);
-    int r = file_write(path, 0600, text, strlen(text));
-    sodium_memzero(text, strlen(text));
-    free(text);
-    return r < 0 ? cli_io(path, r) : EXIT_OK;
-}
-
-static int key_show(struct cli *cli, const Rota__KeyCreateResult *result)
-{
-    const struct key_settings *s = cli->settings;
-    if (s->out) {
-        int code = key_file_write(cli, s->out, result->credential);
-        if (code)
-            return code;
-    }
-    if (cli->common->json) {
-        json_t *document = pb_json(&result->key->base);
-        json_object_set_new(document, s->out ? "key_file" : "credential",
-                            json_string(s->out ? s->out : result->credential));
-        return cli_print(document);
-    }
-    if (s->out) {
-        printf("%s\n", s->out);
-        return EXIT_OK;
-    }
-    puts(result->credential);
-    fprintf(stderr, "This is the only time that the key is shown.\n");
-    return EXIT_OK;
-}
-
-static int key_create_run(struct cli *cli)
-{
-    const struct key_settings *s = cli->settings;
-    Rota__KeyCreate op = ROTA__KEY_CREATE__INIT;
-    int role = pb_word_value(&rota__role__descriptor, s->role);
-    if (role < 0)
-        return cli_error(E_ROLE_UNKNOWN, "there is no role %s", s->role);
-    op.role = (Rota__Role)role;
-    op.account = (char *)(s->account ? s->account : "");
-    op.name = (char *)(s->name ? s->name : "");
-    CLI_REQUEST(request, KEY_CREATE, key_create, &op);
-    AUTO_REPLY reply = NULL;
-    int code = s->out ? key_file_claim(s->out) : EXIT_OK;
-    if (code)
-        return code;
-    code = cli_call(cli, &request, &reply);
-    if (code == EXIT_OK && !reply->key_create->key)
-        code = cli_error(E_MALFORMED, "the broker's answer holds no key");
-    if (code && s->out)
-        unlink(s->out);
-    if (code)
-        return code;
-    code = key_show(cli, reply->key_create);
-    sodium_memzero(reply->key_create->credential, strlen(reply->key_create->credential));
-    return code;
-}
-
-const struct command command_key_create = {
-    .name = "key create",
-    .args = "[--role ROLE] [--account ID] [--name TEXT] [--out FILE]",
-    .about = "makes an API key and shows it once",
-    .rows = create_rows,
-    .n_rows = ARRAY_LEN(create_rows),
-    .settings_bytes = sizeof(struct key_settings),
-    .needs = NEEDS_BROKER | NEEDS_KEY | PRINTS_JSON,
-    .run = key_create_run,
-};
 
 static void key_list_fill(struct cli *cli, struct page_request *p, const char *cursor)
 {
@@ -162,17 +87,67 @@ const struct command command_key_list = {
     .run = key_list_run,
 };
 
-/* "12" is a serial, anything else the first characters of a key. */
+/* "12" is a serial (returned), anything else the first characters of a key (0). */
+static uint32_t serial_of(const char *text)
+{
+    char *end;
+    errno = 0;
+    unsigned long serial = strtoul(text, &end, 10);
+    return !errno && !*end && serial && serial <= UINT32_MAX ? (uint32_t)serial : 0;
+}
+
+static void usage_show(const Rota__KeyUsageResult *u)
+{
+    char text[TEXT_SHORT_LEN + 1], most[TEXT_SHORT_LEN + 1], word[PB_WORD_LEN + 1];
+    const Rota__Key *key = u->key;
+    printf("key %u (%s…) of account %s, last used %s\n", key->serial, key->prefix, key->account,
+           text_time(key->last_used_ms, text));
+    printf("  %-10s %s", "requests", text_count(u->requests, text));
+    if (key->rate_minute)
+        printf(", at most %s a minute", text_count(key->rate_minute, text));
+    printf("\n  %-10s %s, ", "builds", text_count(u->builds, text));
+    printf("this month %s", text_count(u->builds_used, text));
+    if (key->builds_month)
+        printf(" of %s", text_count(key->builds_month, most));
+    printf("\n");
+    for (size_t i = 0; i < u->n_count; i++)
+        printf("  %-10s %s\n", pb_word(&rota__state__descriptor, (int)u->count[i]->state, word),
+               text_count(u->count[i]->jobs, text));
+}
+
+static int key_usage_run(struct cli *cli)
+{
+    Rota__KeyUsage op = ROTA__KEY_USAGE__INIT;
+    op.serial = serial_of(cli->args[0]);
+    op.prefix = (char *)(op.serial ? "" : cli->args[0]);
+    CLI_REQUEST(request, KEY_USAGE, key_usage, &op);
+    AUTO_REPLY reply = NULL;
+    int code = cli_call(cli, &request, &reply);
+    if (code)
+        return code;
+    if (!reply->key_usage->key)
+        return cli_error(E_MALFORMED, "the broker's answer holds no key");
+    if (cli->common->json)
+        return cli_print_message(&reply->key_usage->base);
+    usage_show(reply->key_usage);
+    return EXIT_OK;
+}
+
+const struct command command_key_usage = {
+    .name = "key usage",
+    .args = "SERIAL|PREFIX",
+    .about = "shows what a key has done: requests, builds and how they ended",
+    .args_min = 1,
+    .args_max = 1,
+    .needs = NEEDS_BROKER | NEEDS_KEY | PRINTS_JSON,
+    .run = key_usage_run,
+};
+
 static int key_revoke_run(struct cli *cli)
 {
     Rota__KeyRevoke op = ROTA__KEY_REVOKE__INIT;
-    char *end;
-    errno = 0;
-    unsigned long serial = strtoul(cli->args[0], &end, 10);
-    if (!errno && !*end && serial && serial <= UINT32_MAX)
-        op.serial = (uint32_t)serial;
-    else
-        op.prefix = cli->args[0];
+    op.serial = serial_of(cli->args[0]);
+    op.prefix = (char *)(op.serial ? "" : cli->args[0]);
     CLI_REQUEST(request, KEY_REVOKE, key_revoke, &op);
     AUTO_REPLY reply = NULL;
     int code = cli_call(cli, &request, &reply);

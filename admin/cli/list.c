@@ -29,23 +29,6 @@ static const struct option_row rows[] = {
                "go on where the list before ended (its next_cursor)"),
 };
 
-static void row_add(struct table *t, const Rota__Job *job, uint64_t now_ms)
-{
-    char word[32], tier[PB_WORD_LEN + 1], age[TEXT_SHORT_LEN + 1];
-    uint64_t age_ms = now_ms > job->published_ms ? now_ms - job->published_ms : 0;
-    table_cell(t, STYLE_PLAIN, "%s", job->job);
-    table_cell(t, STYLE_PLAIN, "%s", pb_word(&rota__tier__descriptor, (int)job->tier, tier));
-    table_cell(t, STYLE_PLAIN, "%s", job->account);
-    table_cell(t, STYLE_PLAIN, "%s", *job->app ? job->app : "-");
-    table_cell(t, STYLE_PLAIN, "%s", *job->platform ? job->platform : "-");
-    table_cell(t, job_style(job), "%s", job_state_word(job, word));
-    if (job->state == ROTA__STATE__LEASED)
-        table_cell(t, STYLE_PLAIN, "%s %u%%", job->phase, job->percent);
-    else
-        table_cell(t, STYLE_PLAIN, "%s", job->error ? job->error->name : job->reason);
-    table_cell(t, STYLE_PLAIN, "%s", text_duration(age_ms, age));
-}
-
 struct list {
     struct table *table; /* NULL: as JSON */
     json_t *jobs;
@@ -58,7 +41,7 @@ static void page_take(struct list *l, const Rota__ListResult *page)
     uint64_t now_ms = clock_wall_ms();
     for (size_t i = 0; i < page->n_job; i++) {
         if (l->table)
-            row_add(l->table, page->job[i], now_ms);
+            job_row(l->table, page->job[i], now_ms);
         else
             json_array_append_new(l->jobs, pb_json(&page->job[i]->base));
     }
@@ -104,8 +87,7 @@ static int list_run(struct cli *cli)
     int state = s->state ? pb_word_value(&rota__state__descriptor, s->state) : 0;
     if (state < 0)
         return cli_usage(cli, "--state %s: there is no such state", s->state);
-    AUTO(table)
-    table = cli->common->json ? NULL : table_new("JOB TIER ACCOUNT APP PLATFORM STATE DETAIL AGE>");
+    AUTO(table) table = cli->common->json ? NULL : table_new(JOB_COLUMNS);
     struct list l = {.table = table, .jobs = json_array(), .left = s->limit};
     l.cursor = s->cursor ? x_strdup(s->cursor) : NULL;
     int code;

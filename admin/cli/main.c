@@ -35,7 +35,7 @@ static int command_at(int argc, char **argv)
 
 /* The command that `argv[0]`, or `argv[0] argv[1]`, names; *ret_words says how many words it took.
  */
-static const struct command *command_find(int argc, char **argv, int *ret_words)
+static const struct command *command_named(int argc, char **argv, int *ret_words)
 {
     for (size_t i = 0; i < commands_n; i++) {
         const char *name = commands[i]->name, *space = strchr(name, ' ');
@@ -160,6 +160,6 @@ int main(int argc, char **argv)
     int at = command_at(argc, argv), words = 0;
     if (is_screen_wanted(argc, argv, at))
         return run(&command_tui, argc, argv, at, 0);
-    const struct command *c = at < argc ? command_find(argc - at, argv + at, &words) : NULL;
+    const struct command *c = at < argc ? command_named(argc - at, argv + at, &words) : NULL;
     return c ? run(c, argc, argv, at, words) : answer_without_command(argc, argv, at);
 }

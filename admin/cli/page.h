@@ -15,6 +15,9 @@ struct page_request {
         Rota__AccountList account_list;
         Rota__AppList app_list;
         Rota__KeyList key_list;
+        Rota__PauseList pause_list;
+        Rota__MemberList member_list;
+        Rota__ReviewList review_list;
     };
 };
 

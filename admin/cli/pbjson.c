@@ -25,14 +25,39 @@ static const struct keep_row {
     {"rota.WorkerJob", "*", 0},
     {"rota.StatsResult", "*", 0},
     {"rota.NextJob", "*", 0},
+    {"rota.WhyResult", "*", 0},
     {"rota.Account", "*", 0},
     {"rota.HeatResult", "*", 0},
+    {"rota.Limits", "*", 0},
+    {"rota.Rate", "*", 0},
+    {"rota.LimitsResult", " version ", 0},
+    {"rota.Addon", " timeout_minutes price_cents ", 0},
+    {"rota.AddonListResult", " addon ", 0},
+    {"rota.Grant", " timeout_minutes ", 0},
+    {"rota.UsageMonth", "*", 0},
+    {"rota.AccountGetResult", " kept_succeeded kept_failed ", 0},
     {"rota.ListResult", " job ", 0},
+    {"rota.FindResult", " job seen ", 0},
+    {"rota.BulkListResult", " bulk ", 0},
+    {"rota.Bulk", " seen matched done refused ", 0},
     {"rota.NextResult", " job ", 0},
     {"rota.WorkerListResult", " worker ", 0},
     {"rota.AccountListResult", " account ", 0},
     {"rota.AppListResult", " app ", 0},
+    {"rota.PauseListResult", " pause ", 0},
+    {"rota.TrailListResult", " entry next ", 0},
+    {"rota.ReviewListResult", " review ", 0},
+    {"rota.Review", " score evidence ", 0},
+    {"rota.AddressListResult", " address ", 0},
+    {"rota.ClassStats", " faults paused ", 0},
+    {"rota.Event", " bars ", ROTA__EVENT_KIND__EVENT_BARS},
     {"rota.KeyListResult", " key ", 0},
+    {"rota.KeyUsageResult", "*", 0},
+    {"rota.StateCount", "*", 0},
+    {"rota.MemberListResult", " member ", 0},
+    {"rota.VarListResult", " var ", 0},
+    {"rota.PresetListResult", " preset ", 0},
+    {"rota.ScheduleListResult", " schedule ", 0},
     {"rota.App", " platform ", 0},
     {"rota.Job", " tier percent attempt ", 0},
     {"rota.Artifact", " size ", 0},
@@ -56,10 +81,18 @@ static bool has_word(const char *fields, const char *name)
     return false;
 }
 
+/* A tier or an account; a pool has none. */
+static bool is_of_tier(const Rota__Event *event)
+{
+    return !strcmp(event->scope, "tier") || !strcmp(event->scope, "account");
+}
+
 static bool is_kept(const ProtobufCMessage *m, const char *field)
 {
     bool is_event = m->descriptor == &rota__event__descriptor;
     int kind = is_event ? (int)((const Rota__Event *)m)->kind : 0;
+    if (kind == ROTA__EVENT_KIND__EVENT_BARS && !strcmp(field, "tier"))
+        return is_of_tier((const Rota__Event *)m);
     for (size_t i = 0; i < sizeof keeps / sizeof *keeps; i++)
         if (keeps[i].event_kind == kind && !strcmp(keeps[i].message, m->descriptor->name) &&
             (*keeps[i].fields == '*' || has_word(keeps[i].fields, field)))
@@ -206,7 +239,11 @@ static bool is_default(const ProtobufCFieldDescriptor *f, const void *p)
 static const char *plural(const char *name, char *to, size_t n)
 {
     size_t len = strlen(name);
-    snprintf(to, n, "%s%s", name, len && name[len - 1] == 's' ? "es" : "s");
+    bool is_ies = len > 1 && name[len - 1] == 'y' && !strchr("aeiou", name[len - 2]);
+    if (is_ies)
+        snprintf(to, n, "%.*sies", (int)len - 1, name);
+    else
+        snprintf(to, n, "%s%s", name, len && name[len - 1] == 's' ? "es" : "s");
     return to;
 }
 

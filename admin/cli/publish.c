@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "follow.h"
 #include "job.h"
+#include "moment.h"
 #include "pbjson.h"
 #include "source.h"
 #include "text.h"
@@ -16,9 +17,11 @@
 
 struct publish_settings {
     struct common common;
-    const char *app, *platform, *source, *class, *account, *spec, *idempotency_key;
-    uint64_t timeout_ms, priority;
-    bool wait;
+    const char *app, *platform, *source, *class, *account, *spec, *idempotency_key, *ref, *run_at,
+        *delay, *preset;
+    struct option_list after;
+    uint64_t timeout_ms, priority, attempts;
+    bool wait, supersede, hold;
 };
 
 static const struct option_row rows[] = {
@@ -33,8 +36,23 @@ static const struct option_row rows[] = {
     OPTION_STR(struct publish_settings, spec, "spec", "JSON", NULL, "a JSON object for the runner"),
     OPTION_U64(struct publish_settings, timeout_ms, "timeout-ms", "MS", 0, 0, 604800000,
                "cut the job after so long; may only shorten the tier's time (0: the tier's)"),
-    OPTION_U64(struct publish_settings, priority, "priority", "N", 5, 1, 9,
-               "1 goes first, 9 last, among the account's own jobs"),
+    OPTION_U64(struct publish_settings, priority, "priority", "N", 0, 1, 9,
+               "1 goes first, 9 last, among the account's own jobs (5 without)"),
+    OPTION_STR(struct publish_settings, ref, "ref", "REF", NULL, "branch or tag it is built from"),
+    OPTION_FLAG(struct publish_settings, supersede, "supersede",
+                "replaces the waiting or running job of the same app, platform and --ref"),
+    OPTION_STR(struct publish_settings, run_at, "run-at", "TIME", NULL,
+               "not before this time: 2026-11-20T09:12Z, or a date"),
+    OPTION_STR(struct publish_settings, delay, "delay", "TIME", NULL,
+               "not before so long from now: 90s, 5m, 2h, 3d"),
+    OPTION_LIST(struct publish_settings, after, "after", "JOB",
+                "only when this job of the account has succeeded; may be repeated"),
+    OPTION_STR(struct publish_settings, preset, "preset", "NAME", NULL,
+               "what is not said here comes from this preset of the account"),
+    OPTION_U64(struct publish_settings, attempts, "attempts", "N", 0, 1, 10,
+               "attempts in all, should the infrastructure fail it (3 without)"),
+    OPTION_FLAG(struct publish_settings, hold, "hold",
+                "starts held: `rota release JOB` lets it go"),
     OPTION_STR(struct publish_settings, idempotency_key, "idempotency-key", "KEY", NULL,
                "the same key and job again give the first job's id"),
     OPTION_FLAG(struct publish_settings, wait, "wait",
@@ -58,13 +76,31 @@ static int settings_check(const struct cli *cli)
 {
     const struct publish_settings *s = cli->settings;
     bool is_bundle = !s->class || !*s->class || !strcmp(s->class, "bundle");
+    if (s->spec && spec_check(s->spec) != 0)
+        return EXIT_USAGE;
+    if (s->preset && *s->preset)
+        return 0; /* the broker knows what the preset says */
     if (!s->app || !*s->app)
         return cli_error(E_FIELD_MISSING, "--app is not given");
     if (is_bundle && (!s->platform || !*s->platform))
         return cli_error(E_FIELD_MISSING, "--platform is not given: android or ios");
     if (is_bundle && (!s->source || !*s->source))
         return cli_error(E_SOURCE_NEEDED, "--source is not given: dir:PATH or upload:FILE");
-    return s->spec ? spec_check(s->spec) : 0;
+    return 0;
+}
+
+/* When it may begin. 0, or the exit code. */
+static int times_fill(const struct cli *cli, Rota__Publish *op)
+{
+    const struct publish_settings *s = cli->settings;
+    uint64_t now_ms = clock_wall_ms();
+    struct moment at = {0};
+    if (s->run_at && (moment_read(s->run_at, now_ms, &at) != 0 || at.unix_ms < now_ms))
+        return cli_error(E_RUN_AT_INVALID, "--run-at %s is no time to come", s->run_at);
+    op->run_at_ms = at.unix_ms;
+    if (s->delay && text_duration_parse(s->delay, &op->delay_ms) != 0)
+        return cli_usage(cli, "--delay %s is no time", s->delay);
+    return 0;
 }
 
 static char *text_or_empty(const char *text)
@@ -81,6 +117,13 @@ static void op_fill(const struct publish_settings *s, Rota__Publish *op)
     op->priority = (uint32_t)s->priority;
     op->timeout_ms = s->timeout_ms;
     op->idempotency_key = text_or_empty(s->idempotency_key);
+    op->ref = text_or_empty(s->ref);
+    op->supersede = s->supersede;
+    op->preset = text_or_empty(s->preset);
+    op->attempts_max = (uint32_t)s->attempts;
+    op->hold = s->hold;
+    op->after = (char **)(uintptr_t)s->after.item;
+    op->n_after = s->after.n;
     if (s->spec)
         op->spec = (ProtobufCBinaryData){strlen(s->spec), (uint8_t *)s->spec};
 }
@@ -91,8 +134,11 @@ static int publish_once(struct cli *cli, Rota__Reply **ret_reply)
     char source[SOURCE_TEXT_MAX + 1] = "", key[27];
     Rota__Publish op = ROTA__PUBLISH__INIT;
     op_fill(s, &op);
+    int code = times_fill(cli, &op);
+    if (code)
+        return code;
     if (s->source && *s->source) {
-        int code = source_upload(cli, s->source, s->account, source);
+        code = source_upload(cli, s->source, s->account, source);
         if (code)
             return code;
         op.source = source;
@@ -127,6 +173,18 @@ static int publish_wait(struct cli *cli, const char *job, uint64_t deadline_boot
     return job_end(last);
 }
 
+/* What is worth saying beside the id. */
+static void result_say(const Rota__PublishResult *result)
+{
+    char word[PB_WORD_LEN + 1];
+    if (result->replayed)
+        fprintf(stderr, "the idempotency key is known: this is the earlier job\n");
+    if (*result->superseded)
+        fprintf(stderr, "replaces %s\n", result->superseded);
+    if (result->state == ROTA__STATE__DELAYED || result->state == ROTA__STATE__HELD)
+        fprintf(stderr, "%s\n", pb_word(&rota__state__descriptor, (int)result->state, word));
+}
+
 static int publish_run(struct cli *cli)
 {
     const struct publish_settings *s = cli->settings;
@@ -144,8 +202,7 @@ static int publish_run(struct cli *cli)
     else if (!s->wait)
         return cli_print_message(&result->base);
     fflush(stdout);
-    if (result->replayed)
-        fprintf(stderr, "the idempotency key is known: this is the earlier job\n");
+    result_say(result);
     return s->wait ? publish_wait(cli, result->job, deadline_boot_ms) : EXIT_OK;
 }
 

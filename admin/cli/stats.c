@@ -1,5 +1,6 @@
 /* stats.c: `rota stats`: depths by tier, pools, workers, the store. */
 #include "commands.h"
+#include "limits_view.h"
 #include "pbjson.h"
 #include "table.h"
 #include "text.h"
@@ -7,6 +8,7 @@
 
 #include <base/clock.h>
 #include <stdio.h>
+#include <string.h>
 
 static void count_cell(struct table *t, uint64_t n)
 {
@@ -14,10 +16,17 @@ static void count_cell(struct table *t, uint64_t n)
     table_cell(t, n ? STYLE_PLAIN : STYLE_DIM, "%s", text_count(n, text));
 }
 
+static void bars_cell(struct table *t, uint32_t bars)
+{
+    char text[TEXT_SHORT_LEN + 1];
+    table_cell(t, bars ? STYLE_WARN : STYLE_DIM, "%s", bars_text(bars, text));
+}
+
 static void tiers_print(const Rota__StatsResult *stats)
 {
     char word[PB_WORD_LEN + 1], text[TEXT_SHORT_LEN + 1];
-    AUTO(table) t = table_new("TIER READY> DELAYED> HELD> LEASED> OLDEST> ACCOUNTS> AT-CAP>");
+    AUTO(table)
+    t = table_new("TIER READY> DELAYED> HELD> LEASED> OLDEST> ACCOUNTS> AT-CAP> BARRED> BARS");
     for (size_t i = 0; i < stats->n_tier; i++) {
         const Rota__TierStats *tier = stats->tier[i];
         table_cell(t, STYLE_HEAD, "%s", pb_word(&rota__tier__descriptor, (int)tier->tier, word));
@@ -29,6 +38,8 @@ static void tiers_print(const Rota__StatsResult *stats)
                    tier->oldest_ms ? text_duration(tier->oldest_ms, text) : "-");
         count_cell(t, tier->accounts);
         count_cell(t, tier->at_cap);
+        count_cell(t, tier->barred);
+        bars_cell(t, tier->bars);
     }
     table_print(t);
 }
@@ -36,7 +47,8 @@ static void tiers_print(const Rota__StatsResult *stats)
 static void pools_print(const Rota__StatsResult *stats)
 {
     char text[TEXT_SHORT_LEN + 1];
-    AUTO(table) t = table_new("POOL READY> LEASED> WAITING> LAST-TURN SINCE> DISPATCHED> HEAT");
+    AUTO(table)
+    t = table_new("POOL READY> LEASED> WAITING> LAST-TURN SINCE> DISPATCHED> BARS HEAT");
     for (size_t i = 0; i < stats->n_pool; i++) {
         const Rota__PoolStats *pool = stats->pool[i];
         table_cell(t, STYLE_HEAD, "%s", pool->pool);
@@ -46,6 +58,7 @@ static void pools_print(const Rota__StatsResult *stats)
         table_cell(t, STYLE_PLAIN, "P%u", pool->c);
         table_cell(t, STYLE_PLAIN, "%u", pool->n);
         count_cell(t, pool->number);
+        bars_cell(t, pool->bars);
         if (pool->heat_slots)
             table_cell(t, STYLE_WARN, "%u slots until %s", pool->heat_slots,
                        text_time(pool->heat_until_ms, text));
@@ -53,6 +66,46 @@ static void pools_print(const Rota__StatsResult *stats)
             table_cell(t, STYLE_DIM, "off");
     }
     table_print(t);
+}
+
+static bool class_is_plain(const Rota__ClassStats *class)
+{
+    return !class->paused && !class->faults && !strcmp(class->breaker, "closed");
+}
+
+/* In a row, which only a closed breaker counts. */
+static void faults_cell(struct table *t, const Rota__ClassStats *class)
+{
+    if (strcmp(class->breaker, "closed") == 0)
+        count_cell(t, class->faults);
+    else
+        table_cell(t, STYLE_DIM, "-");
+}
+
+/* Only those that say something: paused, or with a breaker that has seen faults. */
+static void classes_print(const Rota__StatsResult *stats)
+{
+    char text[TEXT_SHORT_LEN + 1];
+    bool has_any = false;
+    AUTO(table) t = table_new("CLASS POOL PAUSED BREAKER FAULTS> UNTIL");
+    for (size_t i = 0; i < stats->n_pool; i++)
+        for (size_t n = 0; n < stats->pool[i]->n_class_state; n++) {
+            const Rota__ClassStats *class = stats->pool[i]->class_state[n];
+            if (class_is_plain(class))
+                continue;
+            has_any = true;
+            table_cell(t, STYLE_HEAD, "%s", class->class_);
+            table_cell(t, STYLE_PLAIN, "%s", stats->pool[i]->pool);
+            table_cell(t, class->paused ? STYLE_WARN : STYLE_DIM, "%s",
+                       class->paused ? "yes" : "no");
+            table_cell(t, STYLE_WARN, "%s", class->breaker);
+            faults_cell(t, class);
+            table_cell(t, STYLE_PLAIN, "%s", text_time(class->open_until_ms, text));
+        }
+    if (!has_any)
+        return;
+    table_print(t);
+    putchar('\n');
 }
 
 static void totals_print(const Rota__StatsResult *stats)
@@ -83,6 +136,7 @@ static int stats_run(struct cli *cli)
     putchar('\n');
     pools_print(reply->stats);
     putchar('\n');
+    classes_print(reply->stats);
     workers_print(reply->stats->worker, reply->stats->n_worker);
     putchar('\n');
     totals_print(reply->stats);

@@ -33,6 +33,7 @@ enum artifacts_outcome {
     ARTIFACTS_MISSING = 1, /* no such object, or nothing was uploaded */
     ARTIFACTS_MISMATCH,    /* what was uploaded is something else */
     ARTIFACTS_TOO_MANY,    /* INCOMING_MAX */
+    ARTIFACTS_TOO_LARGE,   /* than size_max, when any size up to it would do */
 };
 
 MUST_USE int artifacts_open(const char *dir, struct artifacts **ret_artifacts);
@@ -55,7 +56,7 @@ struct artifact_check {
     const uint8_t *blake2b;  /* NULL: not looked at */
 };
 /* Finds the upload, checks it, makes it durable under its name. ARTIFACTS_MISSING,
- * ARTIFACTS_MISMATCH; *ret_size is the object's. */
+ * ARTIFACTS_MISMATCH, ARTIFACTS_TOO_LARGE; *ret_size is the object's, also when it is too large. */
 MUST_USE int artifacts_take(struct artifacts *a, const struct artifact_id *id,
                             const struct artifact_check *check, uint64_t *ret_size);
 

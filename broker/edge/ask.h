@@ -7,14 +7,14 @@
 
 struct ask {
     struct edge *edge;
-    const struct inbound *in;
+    struct inbound *in;
     struct principal who;
     struct query q; /* reply, text, arena, snapshot */
 };
 
 /* As query_answer(): fills q.reply or gives the refusal. */
 typedef enum error_code ask_handler(struct ask *a);
-ask_handler ask_sign_upload, ask_sign_download, ask_attest, ask_log, ask_log_read;
+ask_handler ask_sign_upload, ask_sign_download, ask_attest, ask_log, ask_log_read, ask_var_read;
 
 /* Words for a refusal, in the arena. */
 __attribute__((format(printf, 3, 4))) enum error_code

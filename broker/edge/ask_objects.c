@@ -4,7 +4,7 @@
  * so instead of being handed a path. Sizes are checked here, before a byte travels. */
 #include "edge/ask.h"
 #include "edge/statement.h"
-#include "sched/tier.h"
+#include "engine/account_limits.h"
 #include "source_ref.h"
 #include "store/keys.h"
 
@@ -13,9 +13,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Largest objects that are no bundle; a bundle's bound is its tier's. */
+/* Largest objects that no limit of the account bounds; 0: one does. */
 static const uint64_t size_max[] = {
-    [ROTA__OBJECT_KIND__ASSETS] = 200000000,
+    [ROTA__OBJECT_KIND__BUNDLE] = 0,
+    [ROTA__OBJECT_KIND__ASSETS] = 0,
     [ROTA__OBJECT_KIND__MAP] = 200000000,
     [ROTA__OBJECT_KIND__BUILD_LOG] = 64000000,
 };
@@ -81,25 +82,52 @@ static enum error_code job_row_of(struct ask *a, struct job_id job, struct job_r
 
 /* ---- uploads ---- */
 
-static enum error_code check_source_size(struct ask *a, uint64_t size)
+static enum error_code account_limits_of(struct ask *a, uint64_t account, struct limits *ret_limits)
 {
-    uint64_t most = a->edge->settings->source_bytes_max;
+    int r = limits_read_account(a->q.txn, account, a->q.wall_ms, ret_limits);
+    if (r < 0)
+        return E_STORE_FAULT;
+    return r == STORE_MISSING ? E_ACCOUNT_UNKNOWN : E_OK;
+}
+
+static enum error_code check_source_size(struct ask *a, uint64_t account, uint64_t size)
+{
+    struct limits limits;
+    enum error_code e = account_limits_of(a, account, &limits);
+    if (e)
+        return e;
+    uint64_t most = settings_source_max(a->edge->settings, limits.source_bytes_max);
     if (size <= most)
         return E_OK;
     return ask_refuse(a, E_SOURCE_TOO_LARGE, "the source has %llu bytes, at most %llu",
                       (unsigned long long)size, (unsigned long long)most);
 }
 
-static enum error_code check_artifact_size(struct ask *a, Rota__ObjectKind kind, uint8_t tier,
-                                           uint64_t size)
+/* A bundle and its assets count together. Each is announced alone, but with the size of both, so
+ * that nothing of a build that is too large is uploaded; the finish counts again. */
+static enum error_code check_bundle_size(struct ask *a, uint64_t account,
+                                         const Rota__SignUpload *sign)
 {
-    uint64_t most = kind == ROTA__OBJECT_KIND__BUNDLE
-                        ? tier_row(tier < TIERS ? tier : TIERS - 1)->bundle_bytes_max
-                        : size_max[kind];
-    if (size <= most)
+    struct limits limits;
+    uint64_t bytes = sign->bundle_bytes > sign->size ? sign->bundle_bytes : sign->size;
+    enum error_code e = account_limits_of(a, account, &limits);
+    if (e || bytes <= limits.bundle_bytes_max)
+        return e;
+    return ask_refuse(a, E_BUNDLE_TOO_LARGE, "bundle and assets have %llu bytes, at most %llu",
+                      (unsigned long long)bytes, (unsigned long long)limits.bundle_bytes_max);
+}
+
+static enum error_code check_artifact_size(struct ask *a, uint64_t account,
+                                           const Rota__SignUpload *sign)
+{
+    uint64_t most = size_max[sign->kind];
+    if (!most)
+        return check_bundle_size(a, account, sign);
+    if (sign->size <= most)
         return E_OK;
     return ask_refuse(a, E_OBJECT_TOO_LARGE, "the %s has %llu bytes, at most %llu",
-                      artifact_class(kind), (unsigned long long)size, (unsigned long long)most);
+                      artifact_class(sign->kind), (unsigned long long)sign->size,
+                      (unsigned long long)most);
 }
 
 /* A source: the account is the authority. */
@@ -113,7 +141,7 @@ static enum error_code upload_by_account(struct ask *a, const Rota__SignUpload *
     if (e)
         return e;
     id->account = account_name(a, account);
-    return id->account ? check_source_size(a, sign->size) : E_ACCOUNT_UNKNOWN;
+    return id->account ? check_source_size(a, account, sign->size) : E_ACCOUNT_UNKNOWN;
 }
 
 /* What a build made: the lease is the authority. */
@@ -134,8 +162,7 @@ static enum error_code upload_by_lease(struct ask *a, const Rota__SignUpload *si
     if (e)
         return e;
     id->account = account_name(a, row.account);
-    return id->account ? check_artifact_size(a, sign->kind, row.tier, sign->size)
-                       : E_ACCOUNT_UNKNOWN;
+    return id->account ? check_artifact_size(a, row.account, sign) : E_ACCOUNT_UNKNOWN;
 }
 
 static enum error_code upload_invite(struct ask *a, const struct artifact_id *id, uint64_t size)
@@ -179,6 +206,19 @@ enum error_code ask_sign_upload(struct ask *a)
 
 /* ---- downloads ---- */
 
+/* Sources and source maps show the app's own code, the rest does not: the log is what log_read
+ * gives to anybody who may read builds. */
+static enum error_code check_scope(struct ask *a, Rota__ObjectKind kind)
+{
+    bool is_code = kind == ROTA__OBJECT_KIND__SOURCE || kind == ROTA__OBJECT_KIND__MAP;
+    uint32_t scope = is_code ? SCOPE_SOURCEMAP_READ : SCOPE_BUILD_READ;
+    char name[64];
+    if (auth_has(&a->who, scope))
+        return E_OK;
+    return ask_refuse(a, E_SCOPE_MISSING, "a %s needs a key with scope %s", artifact_class(kind),
+                      scopes_text(scope, name, sizeof name));
+}
+
 /* May the caller read this job's object? Its account may; a worker its source, while it holds the
  * lease. */
 static enum error_code check_reader(struct ask *a, const Rota__SignDownload *sign,
@@ -195,7 +235,11 @@ static enum error_code check_reader(struct ask *a, const Rota__SignDownload *sig
         return job_row_of(a, job, ret_row);
     }
     e = job_row_of(a, job, ret_row);
-    return e == E_OK && !auth_sees(&a->who, ret_row->account) ? E_JOB_UNKNOWN : e;
+    if (e == E_OK && !auth_sees(&a->who, ret_row->account))
+        e = E_JOB_UNKNOWN;
+    if (e == E_OK)
+        e = auth_app(&a->who, ret_row->app_name);
+    return e == E_OK ? check_scope(a, sign->kind) : e;
 }
 
 static enum error_code artifact_of(struct ask *a, struct job_id job, Rota__ObjectKind kind,

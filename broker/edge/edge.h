@@ -2,6 +2,7 @@
  * they have ended; each member is safe to use from any thread unless its header says otherwise. */
 #pragma once
 
+#include "edge/app_keys.h"
 #include "edge/artifacts.h"
 #include "edge/keys.h"
 #include "edge/settings.h"
@@ -27,6 +28,7 @@ struct edge {
     struct inbox *inbox;
     struct endpoint *endpoint;
     struct artifacts *artifacts;
+    struct app_keys *app_keys;
     struct spool *spool;
     struct watches *watches;
     struct vet *vet;

@@ -88,9 +88,9 @@ static int stat_check(int fd, const struct artifact_check *check, struct stat *r
     if (fstat(fd, ret_st) < 0)
         return err_raise(-errno);
     uint64_t size = (uint64_t)ret_st->st_size;
-    if (!S_ISREG(ret_st->st_mode) || size > check->size_max)
+    if (!S_ISREG(ret_st->st_mode) || (check->size != UINT64_MAX && size != check->size))
         return ARTIFACTS_MISMATCH;
-    return check->size != UINT64_MAX && size != check->size ? ARTIFACTS_MISMATCH : 0;
+    return size > check->size_max ? ARTIFACTS_TOO_LARGE : 0;
 }
 
 static int file_copy(int from, int to)
@@ -155,6 +155,8 @@ static int incoming_try(struct artifacts *a, const struct artifact_id *id,
         return errno == ENOENT ? ARTIFACTS_MISSING
                                : (errno == ELOOP ? ARTIFACTS_MISMATCH : err_raise(-errno));
     int r = stat_check(fd, check, &st);
+    if (r == ARTIFACTS_TOO_LARGE)
+        *ret_size = (uint64_t)st.st_size;
     if (r)
         return r;
     if (st.st_uid != geteuid() || st.st_nlink != 1)
@@ -188,7 +190,7 @@ int artifacts_take(struct artifacts *a, const struct artifact_id *id,
         r = incoming_try(a, id, check, e->d_name, ret_size);
         if (r < 0 && result > 0)
             result = r;
-        if (r == 0 || r == ARTIFACTS_MISMATCH) {
+        if (r == 0 || r == ARTIFACTS_MISMATCH || r == ARTIFACTS_TOO_LARGE) {
             result = r;
             incoming_drop(a, e->d_name);
         }

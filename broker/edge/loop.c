@@ -47,6 +47,10 @@ static void speak(struct loop *l)
         watch_wake_job(edge->watches, e->job);
     for (struct effect_object *e = l->fx.objects_gone; e; e = e->next)
         vet_object_gone(edge->vet, e);
+    if (l->fx.erased && app_keys_destroy(edge->app_keys, l->fx.erased) < 0)
+        edge_die("app_keys.destroy");
+    if (l->fx.keys_changed) /* each watch is looked at again, and with it its key */
+        watch_wake_all(edge->watches);
     if (l->fx.last_seq > l->last_seq) {
         l->last_seq = l->fx.last_seq;
         watch_wake_events(edge->watches, l->last_seq);
@@ -57,11 +61,9 @@ static void speak(struct loop *l)
 static void let_go(struct loop *l, struct inbound *list)
 {
     struct inbound *next;
-    bool was_revoked = false;
     for (struct inbound *in = list; in; in = next) {
         next = in->next;
         in->next = NULL;
-        was_revoked |= in->op_tag == ROTA__REQUEST__OP_KEY_REVOKE;
         if (in->wants_vetting) {
             if (vet_submit(l->edge->vet, in))
                 continue;
@@ -71,8 +73,6 @@ static void let_go(struct loop *l, struct inbound *list)
             vet_release(l->edge->vet, in);
         inbound_free(in);
     }
-    if (was_revoked) /* each watch is looked at again, and with it its key */
-        watch_wake_all(l->edge->watches);
 }
 
 static void loop_turn(struct loop *l, struct inbound *list)
@@ -108,6 +108,10 @@ static void loop_drain(struct loop *l)
     uint64_t until_ms = clock_boot_ms() + DRAIN_MS;
     loop_turn(l, inbox_take(l->edge->inbox, LANE_TURN, TURN_JOBS_MAX, TURN_BYTES_MAX, 0));
     engine_drain(l->engine, &l->fx);
+    speak(l);
+    effects_reset(&l->fx);
+    if (engine_save(l->engine, loop_now(), &l->fx) < 0)
+        edge_die("turn");
     speak(l);
     effects_reset(&l->fx);
     for (uint64_t now = clock_boot_ms(); now < until_ms; now = clock_boot_ms())

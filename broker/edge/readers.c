@@ -43,6 +43,7 @@ static const struct {
     {ROTA__REQUEST__OP_SIGN_UPLOAD, ask_sign_upload},
     {ROTA__REQUEST__OP_SIGN_DOWNLOAD, ask_sign_download},
     {ROTA__REQUEST__OP_ATTEST, ask_attest},
+    {ROTA__REQUEST__OP_VAR_READ, ask_var_read},
 };
 
 static enum error_code answer_by_table(struct ask *a)
@@ -58,7 +59,14 @@ static enum error_code ask_check(struct ask *a)
     const struct op_row *op = op_row(a->q.request->op_case);
     if (!op || op->lane != LANE_READ)
         return E_OPERATION_UNKNOWN;
-    enum error_code e = auth_check(a->edge->auth, a->q.txn, a->q.request, op, &a->who);
+    struct auth_call call = {.request = a->q.request,
+                             .op = op,
+                             .wall_ms = a->q.wall_ms,
+                             .is_counted = a->in->is_counted};
+    enum error_code e = auth_check(a->edge->auth, a->q.txn, &call, &a->who);
+    a->in->is_counted = call.is_counted;
+    if (e != E_OK && call.text[0])
+        a->q.text = arena_str(a->q.arena, call.text);
     if (e == E_OK && a->who.role != ROTA__ROLE__ROLE_NONE)
         endpoint_pipe_is_known(a->edge->endpoint, a->in->peer.pipe);
     return e;
@@ -82,7 +90,7 @@ static enum error_code ask_answer(struct ask *a)
     return e;
 }
 
-static void ask_init(struct ask *a, struct reader *rd, const struct inbound *in,
+static void ask_init(struct ask *a, struct reader *rd, struct inbound *in,
                      const Rota__Request *request, Rota__Reply *reply)
 {
     rota__reply__init(reply);
@@ -91,6 +99,7 @@ static void ask_init(struct ask *a, struct reader *rd, const struct inbound *in,
         .board = rd->edge->board,
         .store = rd->edge->store,
         .arena = rd->arena,
+        .auth = rd->edge->auth,
         .who = &a->who,
         .request = request,
         .reply = reply,
@@ -113,7 +122,7 @@ static void ask_speak(struct ask *a, enum error_code e)
 
 /* Answers one request; a watch is answered only when `must` or when there is news. False: it was
  * not answered, and *ret_from says what would be news. */
-static bool reader_answer(struct reader *rd, const struct inbound *in, bool must, uint64_t from,
+static bool reader_answer(struct reader *rd, struct inbound *in, bool must, uint64_t from,
                           uint64_t *ret_from)
 {
     struct ask a;

@@ -10,6 +10,7 @@
 #include "edge/notify.h"
 #include "edge/readers.h"
 #include "edge/vet.h"
+#include "store/keys.h"
 #include "store/rows.h"
 
 #include <assert.h>
@@ -104,6 +105,25 @@ static void wake_readers(void *arg)
     inbox_wake(edge->inbox, LANE_READ);
 }
 
+static bool account_is_gone(void *arg, uint64_t account)
+{
+    struct account_row row;
+    struct key_buf k;
+    return row_get(arg, &account_row_type, key_u64(&k, account), &row) == STORE_MISSING;
+}
+
+/* Keys of accounts that were erased while a crash came between go now. */
+static int app_keys_up(struct edge *edge)
+{
+    AUTO(txn) txn = NULL;
+    int r = app_keys_open(edge->settings->data, &edge->app_keys);
+    if (r == 0)
+        r = store_snapshot(edge->store, &txn);
+    if (r == 0)
+        r = app_keys_sweep(edge->app_keys, account_is_gone, txn);
+    return r;
+}
+
 static int memory_up(struct edge *edge)
 {
     char spool_dir[PATH_MAX], artifacts_dir[PATH_MAX];
@@ -121,6 +141,10 @@ static int memory_up(struct edge *edge)
         r = spool_open(spool_dir, clock_wall_ms(), &edge->spool);
     if (r == 0)
         r = artifacts_open(s->artifacts ? s->artifacts : artifacts_dir, &edge->artifacts);
+    if (r == 0)
+        r = app_keys_up(edge);
+    if (r == APP_KEYS_REFUSED)
+        return EXIT_CONFIG;
     return r < 0 ? exit_of_fault("set up the folders of the environment") : EXIT_OK;
 }
 
@@ -309,6 +333,7 @@ static int serve(const struct settings *s)
     edge.watches = watches_free(edge.watches);
     edge.inbox = inbox_free(edge.inbox);
     edge.artifacts = artifacts_free(edge.artifacts);
+    edge.app_keys = app_keys_free(edge.app_keys);
     edge.spool = spool_free(edge.spool);
     edge.board = board_free(edge.board);
     edge.auth = auth_free(edge.auth);

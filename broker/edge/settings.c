@@ -29,8 +29,8 @@ static const struct option_row serve_rows[] = {
     S(U64, quota_bytes, "quota-bytes", "BYTES", 0, 0, 1ull << 46,
       "refuse publishes when the database uses more; 0: what the disk holds"),
     S(STR, artifacts, "artifacts", "DIR", NULL, "folder of sources and bundles (DATA/artifacts)"),
-    S(U64, source_bytes_max, "source-bytes-max", "BYTES", 200000000, 1, 1ull << 40,
-      "largest source archive that may be uploaded"),
+    S(U64, source_bytes_max, "source-bytes-max", "BYTES", 500000000, 1, 1ull << 40,
+      "largest source archive that may be uploaded, whatever the account's limit"),
     S(FLAG, no_self_probe, "no-self-probe",
       "do not watch over the ipc listeners (for the test that shows why one should)"),
 };

@@ -13,9 +13,16 @@ struct settings {
     const char *artifacts;
     bool allow_plain_tcp, no_self_probe;
     uint64_t ready_fd; /* READY_FD_NONE: none */
-    uint64_t lease_ms, map_bytes, quota_bytes, source_bytes_max;
+    uint64_t lease_ms, map_bytes, quota_bytes;
+    uint64_t source_bytes_max; /* whatever an account may */
 };
 enum { READY_FD_NONE = 0 };
+
+/* The largest source of an account whose limit is `own_max`. */
+static inline uint64_t settings_source_max(const struct settings *s, uint64_t own_max)
+{
+    return own_max < s->source_bytes_max ? own_max : s->source_bytes_max;
+}
 
 struct init_settings {
     const char *data, *environment, *key_file;

@@ -8,6 +8,7 @@
  * order.                        */
 #include "edge/statement.h"
 #include "edge/vet_impl.h"
+#include "engine/account_limits.h"
 #include "source_ref.h"
 
 #include <base/clock.h>
@@ -54,11 +55,19 @@ static bool is_replay(struct vetting *g, const Rota__Publish *publish, uint64_t 
     return txn_get(g->txn, TABLE_IDEM, key, &value) == 0;
 }
 
-static enum error_code source_take(struct vetting *g, const struct artifact_id *id,
-                                   uint64_t *ret_bytes)
+/* How large it is, and how large it may be, stands with the source: the turn says it in the words
+ * of each publish. */
+static enum error_code source_too_large(struct vetting *g, const struct source_seen *seen)
 {
-    uint64_t size = 0, size_max = g->v->edge->settings->source_bytes_max;
-    struct artifact_check check = {.size = UINT64_MAX, .size_max = size_max};
+    return say(g, E_SOURCE_TOO_LARGE, SOURCE_TOO_LARGE_TEXT, (unsigned long long)seen->bytes,
+               (unsigned long long)seen->bytes_max);
+}
+
+static enum error_code source_take(struct vetting *g, const struct artifact_id *id,
+                                   struct source_seen *seen)
+{
+    uint64_t size = 0;
+    struct artifact_check check = {.size = UINT64_MAX, .size_max = seen->bytes_max};
     int r = vet_claim(g->v, g->vetted, id);
     if (r == 0)
         r = artifacts_find(g->v->edge->artifacts, id, &size);
@@ -67,19 +76,19 @@ static enum error_code source_take(struct vetting *g, const struct artifact_id *
     if (r == ARTIFACTS_MISSING)
         return say(g, E_SOURCE_MISSING, "account %s has uploaded no such source", id->account);
     if (r == ARTIFACTS_MISMATCH)
-        return say(g, E_SOURCE_MISSING,
-                   "what account %s uploaded has another hash, or is larger "
-                   "than %llu bytes",
-                   id->account, (unsigned long long)size_max);
-    *ret_bytes = size;
+        return say(g, E_SOURCE_MISSING, "what account %s uploaded has another hash", id->account);
+    seen->bytes = size;
+    if (r == ARTIFACTS_TOO_LARGE || (r == 0 && size > seen->bytes_max))
+        return source_too_large(g, seen);
     return r < 0 ? fault(g, r, "the source could not be stored") : E_OK;
 }
 
 static enum error_code vet_source(struct vetting *g, const Rota__Publish *publish,
-                                  uint64_t *ret_bytes)
+                                  struct source_seen *seen)
 {
     struct key_buf k;
     struct account_row row;
+    struct limits limits;
     uint64_t account;
     struct source_ref source;
     struct artifact_id id = {.kind = ROTA__OBJECT_KIND__SOURCE};
@@ -94,7 +103,10 @@ static enum error_code vet_source(struct vetting *g, const Rota__Publish *publis
     memcpy(name, row.id.p, row.id.n);
     memcpy(id.sha256, source.sha256, sizeof id.sha256);
     id.account = name;
-    return source_take(g, &id, ret_bytes);
+    if (limits_read_account(g->txn, account, clock_wall_ms(), &limits) != 0)
+        return E_STORE_FAULT;
+    seen->bytes_max = settings_source_max(g->v->edge->settings, limits.source_bytes_max);
+    return source_take(g, &id, seen);
 }
 
 static enum error_code sources_make(struct vetting *g, size_t n)
@@ -106,7 +118,7 @@ static enum error_code sources_make(struct vetting *g, size_t n)
 static enum error_code vet_publish(struct vetting *g, const Rota__Request *request)
 {
     enum error_code e = sources_make(g, 1);
-    return e ? e : vet_source(g, request->publish, &g->in->sources->bytes);
+    return e ? e : vet_source(g, request->publish, g->in->sources);
 }
 
 /* A bad source refuses its own job alone. */
@@ -116,7 +128,7 @@ static enum error_code vet_publish_many(struct vetting *g, const Rota__Request *
     enum error_code e = sources_make(g, many->n_publish);
     for (size_t i = 0; e == E_OK && i < many->n_publish; i++) {
         struct source_seen *seen = &g->in->sources[i];
-        seen->code = vet_source(g, many->publish[i], &seen->bytes);
+        seen->code = vet_source(g, many->publish[i], seen);
     }
     return e;
 }
@@ -216,6 +228,26 @@ static enum error_code vet_finish_and_lease(struct vetting *g, const Rota__Reque
     return vet_finish_of(g, request->finish_and_lease->finish);
 }
 
+/* A secret is sealed before the queue thread sees it stored. */
+static enum error_code vet_var_set(struct vetting *g, const Rota__Request *request)
+{
+    const Rota__VarSet *q = request->var_set;
+    struct app_secret whose = {.name = q->name};
+    struct app_row app;
+    struct key_buf k;
+    if (auth_account(g->txn, &g->who, q->account, &whose.account) != E_OK ||
+        row_get(g->txn, &app_row_type, key_named(&k, whose.account, span_str(q->app)), &app) != 0)
+        return E_OK; /* the turn refuses it in its own words */
+    whose.app = app.number;
+    g->in->sealed = malloc(q->value.len + APP_SECRET_EXTRA);
+    if (!g->in->sealed)
+        return E_MEMORY;
+    g->in->sealed_n = q->value.len + APP_SECRET_EXTRA;
+    int r = app_keys_seal(g->v->edge->app_keys, &whose, span_of(q->value.data, q->value.len),
+                          g->in->sealed);
+    return r < 0 ? fault(g, r, "the secret could not be sealed") : E_OK;
+}
+
 static const struct {
     Rota__Request__OpCase op;
     enum error_code (*vet)(struct vetting *g, const Rota__Request *request);
@@ -223,13 +255,16 @@ static const struct {
     {ROTA__REQUEST__OP_PUBLISH, vet_publish},
     {ROTA__REQUEST__OP_PUBLISH_MANY, vet_publish_many},
     {ROTA__REQUEST__OP_FINISH, vet_finish},
+    {ROTA__REQUEST__OP_VAR_SET, vet_var_set},
     {ROTA__REQUEST__OP_FINISH_AND_LEASE, vet_finish_and_lease},
 };
 
 static enum error_code vet_by_op(struct vetting *g, const Rota__Request *request)
 {
     const struct op_row *op = op_row(request->op_case);
-    if (!op || auth_check(g->v->edge->auth, g->txn, request, op, &g->who) != E_OK)
+    struct auth_call call = {
+        .request = request, .op = op, .wall_ms = clock_wall_ms(), .is_counted = true};
+    if (!op || auth_check(g->v->edge->auth, g->txn, &call, &g->who) != E_OK)
         return E_OK; /* the turn refuses it in its own words */
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (rows[i].op == request->op_case)

@@ -6,10 +6,10 @@
  */
 #include "engine/cache.h"
 
-#include "sched/tier.h"
 #include "store/keys.h"
 
 #include <assert.h>
+#include <base/auto.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -44,8 +44,8 @@ int cache_account(struct cache *c, struct txn *txn, uint64_t number, struct acco
         return err_raise(-ENOMEM);
     a->number = number;
     a->tier = a->share.tier = row.tier;
-    a->running_own = row.running_max;
     a->bars = row.bars;
+    account_limits_begin(c, a, &row);
     memcpy(a->id, row.id.p, row.id.n);
     undo_born(c->undo, a, free);
     map_add(&c->accounts, &a->by_number, hash_u64(number), c->undo);
@@ -71,10 +71,10 @@ struct tally *account_tally(struct cache *c, struct account *a, struct pool *p)
 
 uint32_t account_running_max(const struct account *a)
 {
-    return tier_running_max(a->tier, a->running_own);
+    return a->running_max;
 }
 
-static void account_mark(struct cache *c, struct account *a)
+void account_mark(struct cache *c, struct account *a)
 {
     if (a->is_dirty)
         return;
@@ -83,12 +83,17 @@ static void account_mark(struct cache *c, struct account *a)
     c->dirty = a;
 }
 
+static bool has_room(const struct account *a)
+{
+    return !a->bars && a->running < account_running_max(a);
+}
+
 void account_settle(struct cache *c, struct account *a)
 {
     account_mark(c, a);
-    bool has_room = !a->bars && a->running < account_running_max(a);
+    bool may_run = has_room(a);
     for (struct tally *t = a->tallies; t; t = t->next) {
-        bool belongs = has_room && t->now.ready;
+        bool belongs = may_run && t->now.ready;
         struct ring *ring = &t->pool->ring[a->tier];
         if (belongs && !ring_has(&t->node)) {
             SET(c->undo, c->hot.ring_turn, c->hot.ring_turn + 1);
@@ -98,6 +103,41 @@ void account_settle(struct cache *c, struct account *a)
             ring_leave(ring, &t->node, c->undo);
         }
     }
+}
+
+static bool is_settled(const struct account *a)
+{
+    bool may_run = has_room(a);
+    for (const struct tally *t = a->tallies; t; t = t->next)
+        if ((may_run && t->now.ready) != ring_has(&t->node))
+            return false;
+    return true;
+}
+
+static int by_number(const void *x, const void *y)
+{
+    uint64_t a = (*(struct account *const *)x)->number, b = (*(struct account *const *)y)->number;
+    return (a > b) - (a < b);
+}
+
+int accounts_settle(struct cache *c)
+{
+    size_t n = 0, bucket;
+    AUTO_FREE struct account **odd = malloc((c->accounts.count + 1) * sizeof(struct account *));
+    if (!odd)
+        return err_raise(-ENOMEM);
+    for (struct map_node *m = map_begin(&c->accounts, &bucket); m;
+         m = map_after(&c->accounts, m, &bucket)) {
+        struct account *a = CONTAINER(m, account, by_number);
+        if (is_settled(a))
+            account_mark(c, a);
+        else
+            odd[n++] = a;
+    }
+    qsort(odd, n, sizeof(struct account *), by_number);
+    for (size_t i = 0; i < n; i++)
+        account_settle(c, odd[i]);
+    return 0;
 }
 
 void account_move(struct cache *c, struct account *a, uint8_t tier)
@@ -153,19 +193,58 @@ static int flush_pool(struct pool *p, struct txn *txn)
                            .number = p->rotation.number,
                            .heat_slots = p->heat_slots,
                            .heat_until_ms = p->heat_until_ms,
-                           .name = span_str(p->name)};
+                           .run_ms_mean = p->runs.mean_ms,
+                           .run_ms_dev = p->runs.dev_ms,
+                           .run_count = p->runs.n,
+                           .name = span_str(p->name),
+                           .is_paused = p->bars & ROTA__BAR__BAR_PAUSED ? 1 : 0};
     return row_put(txn, &pool_row_type, key_u16(&k, p->number), &row);
+}
+
+/* What its artifacts take; the rest of its row belongs to whoever changes it. */
+static int flush_storage(struct account *a, struct txn *txn)
+{
+    struct account_row row;
+    struct key_buf k;
+    if (a->storage_bytes == a->storage_stored)
+        return 0;
+    struct span key = key_u64(&k, a->number), old;
+    int r = txn_get(txn, TABLE_ACCOUNT, key, &old);
+    if (r != 0)
+        return r == STORE_MISSING ? 0 : r; /* the account was erased with them */
+    AUTO_FREE void *copy = malloc(old.n);  /* the put may move what the row's texts point into */
+    if (!copy)
+        return err_raise(-ENOMEM);
+    memcpy(copy, old.p, old.n);
+    r = row_decode(&account_row_type, key, span_of(copy, old.n), &row);
+    row.storage_bytes = a->storage_bytes;
+    return r == 0 ? row_put(txn, &account_row_type, key, &row) : r;
+}
+
+static int flush_account(struct account *a, struct txn *txn)
+{
+    int r = 0;
+    for (struct tally *t = a->tallies; t && r == 0; t = t->next)
+        r = flush_tally(t, txn);
+    if (r == 0)
+        r = usage_flush(a, txn);
+    if (r == 0)
+        r = account_rate_flush(a, txn);
+    return r == 0 ? flush_storage(a, txn) : r;
 }
 
 int cache_flush(struct cache *c, struct txn *txn)
 {
-    int r = 0;
+    int r = heads_settle(c, txn);
+    if (r == 0)
+        r = rates_flush(c, txn);
     for (struct account *a = c->dirty; a && r == 0; a = a->dirty_next)
-        for (struct tally *t = a->tallies; t && r == 0; t = t->next)
-            r = flush_tally(t, txn);
+        r = flush_account(a, txn);
     for (size_t i = 1; i <= POOLS_MAX && r == 0; i++)
         if (c->pools[i] && c->pools[i]->is_dirty)
             r = flush_pool(c->pools[i], txn);
+    if (r == 0)
+        r = key_uses_flush(c, txn);
     if (r == 0 && c->hot_dirty)
         r = row_put(txn, &hot_row_type, hot_key(), &c->hot);
     return r < 0 ? err_pass(r) : r;
@@ -182,6 +261,7 @@ static void count_share(struct board_totals *totals, const struct account_share 
     t->leased += by * s->leased;
     t->accounts += by * s->waits;
     t->at_cap += by * s->at_cap;
+    t->barred += by * s->barred;
 }
 
 static void account_recount(struct cache *c, struct account *a)
@@ -193,11 +273,27 @@ static void account_recount(struct cache *c, struct account *a)
         s.held += t->now.held;
         s.leased += t->now.running;
     }
+    s.is_active = s.ready || s.leased;
+    c->accounts_active += (uint64_t)s.is_active - (uint64_t)a->share.is_active;
     s.waits = s.ready > 0;
-    s.at_cap = s.waits && a->running >= account_running_max(a);
+    s.barred = s.waits && a->bars;
+    s.at_cap = s.waits && !a->bars && a->running >= account_running_max(a);
+    if (a->bars & (ROTA__BAR__BAR_REVIEW | ROTA__BAR__BAR_BLOCKED)) {
+        s.held += s.ready; /* as everybody sees them */
+        s.ready = 0;
+    }
     count_share(&c->totals, &a->share, -1);
     count_share(&c->totals, &s, 1);
     a->share = s;
+}
+
+/* Its part in the pool's share: what it was is taken away, what it is counts. */
+static void pool_recount(struct tally *t)
+{
+    struct pool_share *s = &t->pool->share;
+    s->ready[t->stored_tier] -= t->stored.ready;
+    s->ready[t->account->tier] += t->now.ready;
+    s->leased += t->now.running - (uint64_t)t->stored.running;
 }
 
 /* Tallies without anything in them leave RAM as they left the store. */
@@ -218,9 +314,14 @@ static void account_prune(struct account *a)
 static void account_committed(struct cache *c, struct account *a)
 {
     for (struct tally *t = a->tallies; t; t = t->next) {
+        pool_recount(t);
         t->stored = t->now;
         t->stored_tier = a->tier;
     }
+    if (a->rate)
+        a->rate->stored = a->rate->now;
+    a->storage_stored = a->storage_bytes;
+    usage_committed(c, a);
     account_recount(c, a);
     account_prune(a);
     a->is_dirty = false;
@@ -229,6 +330,7 @@ static void account_committed(struct cache *c, struct account *a)
 void cache_committed(struct cache *c)
 {
     undo_keep(c->undo);
+    rates_committed(c);
     while (c->dirty) {
         struct account *a = c->dirty;
         c->dirty = a->dirty_next;

@@ -1,13 +1,12 @@
 /* acts.c: what people do with a job: cancel, hold, release, retry, move. Each looks at the state
  * first and refuses in its own words; job_move() does the rest. */
-#include "engine/job.h"
-
+#include "engine/classes.h"
+#include "engine/life.h"
+#include "engine/usage.h"
 #include "source_ref.h"
 #include "store/keys.h"
 
 #include <errno.h>
-
-enum { PRIORITY_LAST = 9 };
 
 int act_cancel(struct turn *t, struct job *j, const char *reason)
 {
@@ -35,7 +34,7 @@ static int check_waiting(struct turn *t, const struct job *j)
 int act_hold(struct turn *t, struct job *j, const char *reason)
 {
     int r = check_waiting(t, j);
-    if (r != 0 || j->state == ROTA__STATE__HELD)
+    if (r != 0 || (j->state == ROTA__STATE__HELD && !job_is_aside(j)))
         return r;
     struct step s = step_stay(j, ROTA__EVENT_KIND__EVENT_MOVED);
     s.to = ROTA__STATE__HELD;
@@ -73,10 +72,13 @@ static int check_source_is_there(struct turn *t, const struct job *j)
         return r;
     if (source_ref_parse(row.source, &source) != 0)
         return err_raise(-EBADMSG);
-    if (source.kind == SOURCE_UPLOAD && j->state != ROTA__STATE__DEAD)
+    bool is_kept = source.kind != SOURCE_UPLOAD;
+    if (!is_kept && j->state == ROTA__STATE__DEAD)
+        r = source_kept(t, j, &is_kept);
+    if (r == 0 && !is_kept)
         return turn_refuse(t, E_SOURCE_GONE, "the source of %s was deleted when it ended",
                            turn_job(t, j->id));
-    return 0;
+    return r;
 }
 
 int act_retry(struct turn *t, struct job *j)
@@ -86,6 +88,8 @@ int act_retry(struct turn *t, struct job *j)
     if (j->state < ROTA__STATE__SUCCEEDED)
         return turn_refuse(t, E_JOB_NOT_ENDED, "%s has not ended", turn_job(t, j->id));
     int r = check_source_is_there(t, j);
+    if (r == 0 && j->is_refunded)
+        r = usage_check(t, j->account); /* it takes again what it was given back */
     struct step s = {.to = ROTA__STATE__READY,
                      .why = ROTA__EVENT_KIND__EVENT_MOVED,
                      .reason = span_str("RETRY")};
@@ -123,6 +127,13 @@ int act_move(struct turn *t, struct job *j, const char *pool, uint32_t priority)
 
 /* ---- the requests ---- */
 
+/* An operator's act stands in the trail; an account's with its own jobs does not. */
+static int act_noted(struct turn *t, const struct job *j, const char *detail)
+{
+    bool is_operator = t->who.role == ROTA__ROLE__OPERATOR;
+    return is_operator ? trail_note(t, turn_job(t, j->id), "%s", detail) : 0;
+}
+
 int turn_cancel(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
 {
     const Rota__Cancel *q = request->cancel;
@@ -131,6 +142,8 @@ int turn_cancel(struct turn *t, const Rota__Request *request, Rota__Reply *reply
     int r = result ? job_load_for(t, q->job, &j) : err_raise(-ENOMEM);
     if (r == 0)
         r = act_cancel(t, &j, q->reason);
+    if (r == 0)
+        r = act_noted(t, &j, q->reason);
     if (r != 0)
         return r;
     rota__cancel_result__init(result);
@@ -156,6 +169,8 @@ int turn_hold(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
     int r = job_load_for(t, request->hold->job, &j);
     if (r == 0)
         r = act_hold(t, &j, request->hold->reason);
+    if (r == 0)
+        r = act_noted(t, &j, request->hold->reason);
     if (r == 0 && !(reply->hold = act_result(t, j.state)))
         r = err_raise(-ENOMEM);
     return r;
@@ -167,6 +182,8 @@ int turn_job_release(struct turn *t, const Rota__Request *request, Rota__Reply *
     int r = job_load_for(t, request->job_release->job, &j);
     if (r == 0)
         r = act_release(t, &j);
+    if (r == 0)
+        r = act_noted(t, &j, "");
     if (r == 0 && !(reply->job_release = act_result(t, j.state)))
         r = err_raise(-ENOMEM);
     return r;
@@ -178,6 +195,8 @@ int turn_retry(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
     int r = job_load_for(t, request->retry->job, &j);
     if (r == 0)
         r = act_retry(t, &j);
+    if (r == 0)
+        r = act_noted(t, &j, "");
     if (r == 0 && !(reply->retry = act_result(t, j.state)))
         r = err_raise(-ENOMEM);
     return r;
@@ -190,6 +209,8 @@ int turn_move(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
     int r = job_load_for(t, q->job, &j);
     if (r == 0)
         r = act_move(t, &j, q->pool, q->priority);
+    if (r == 0)
+        r = trail_note(t, q->job, "pool %s, priority %u", j.pool->name, j.priority);
     if (r == 0 && !(reply->move = act_result(t, j.state)))
         r = err_raise(-ENOMEM);
     return r;

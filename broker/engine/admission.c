@@ -1,7 +1,8 @@
 /* admission.c: may this publish come in? One rule, one function, one row of the table below. */
+#include "engine/abuse.h"
 #include "engine/offer.h"
 
-#include "sched/tier.h"
+#include "engine/usage.h"
 #include "store/keys.h"
 
 #include <assert.h>
@@ -43,6 +44,28 @@ static int check_account(struct turn *t, struct offer *o)
     return turn_store(cache_account(t->cache, t->txn, number, &o->account));
 }
 
+/* A key that is good for one app publishes builds of that app. */
+static int check_key_app(struct turn *t, struct offer *o)
+{
+    return app_allowed(t, o->q->app);
+}
+
+static int check_key_quota(struct turn *t, struct offer *o)
+{
+    (void)o;
+    return key_use_check(t);
+}
+
+static int refuse_blocked(struct turn *t, const struct account *a)
+{
+    uint64_t review;
+    int r = turn_store(review_of(t->txn, a->number, &review));
+    if (r != 0)
+        return r;
+    return turn_refuse(t, E_ACCOUNT_BLOCKED, "account \"%s\" is blocked by review %llu", a->id,
+                       (unsigned long long)review);
+}
+
 /* What stands against the account itself. Paused ones may publish: their jobs wait. */
 static int check_bars(struct turn *t, struct offer *o)
 {
@@ -50,7 +73,7 @@ static int check_bars(struct turn *t, struct offer *o)
     if (a->bars & ROTA__BAR__BAR_ERASING)
         return turn_refuse(t, E_ACCOUNT_ERASING, "account \"%s\" is being erased", a->id);
     if (a->bars & ROTA__BAR__BAR_BLOCKED)
-        return turn_refuse(t, E_ACCOUNT_BLOCKED, "account \"%s\" is blocked by a review", a->id);
+        return refuse_blocked(t, a);
     return 0;
 }
 
@@ -64,12 +87,33 @@ static int check_platform(struct turn *t, struct offer *o)
 
 static int check_timeout(struct turn *t, struct offer *o)
 {
-    uint8_t tier = o->account->tier;
-    if (tier_timeout(tier, o->q->timeout_ms, &o->timeout_ms))
-        return 0;
+    const struct limits *limits;
+    int r = account_limits(t, o->account, &limits);
+    if (r != 0 || limits_timeout(limits, o->q->timeout_ms, &o->timeout_ms))
+        return r;
     return turn_refuse(t, E_TIMEOUT_INVALID, "timeout of %llu ms is longer than tier %s's %llu ms",
-                       (unsigned long long)o->q->timeout_ms, tier_row(tier)->name,
-                       (unsigned long long)tier_row(tier)->timeout_ms);
+                       (unsigned long long)o->q->timeout_ms,
+                       t->cache->tiers.row[o->account->tier].name,
+                       (unsigned long long)limits->timeout_ms);
+}
+
+static int check_quota(struct turn *t, struct offer *o)
+{
+    o->is_charged = true; /* counted also when there is no limit */
+    return usage_check(t, o->account);
+}
+
+static int check_storage(struct turn *t, struct offer *o)
+{
+    const struct limits *limits;
+    const struct account *a = o->account;
+    int r = account_limits(t, o->account, &limits);
+    if (r != 0 || a->storage_bytes < limits->storage_bytes_max)
+        return r;
+    return turn_refuse(t, E_STORAGE_QUOTA,
+                       "artifacts of account \"%s\" take %llu of %llu bytes; old builds free them",
+                       a->id, (unsigned long long)a->storage_bytes,
+                       (unsigned long long)limits->storage_bytes_max);
 }
 
 static int check_run_at(struct turn *t, struct offer *o)
@@ -133,21 +177,36 @@ static int check_source(struct turn *t, struct offer *o)
         return TURN_VET;
     const struct source_seen *seen = t->in->sources ? &t->in->sources[t->member] : NULL;
     o->source_bytes = seen ? seen->bytes : 0;
+    if (seen && seen->code == E_SOURCE_TOO_LARGE)
+        return turn_refuse(t, E_SOURCE_TOO_LARGE, SOURCE_TOO_LARGE_TEXT,
+                           (unsigned long long)seen->bytes, (unsigned long long)seen->bytes_max);
     return seen ? (int)seen->code : 0;
 }
 
-/* In the order of the founding plan: who, account, tier and limits, abuse, then the work itself. */
-static int (*const rules[])(struct turn *t, struct offer *o) = {
-    check_fields,  check_account, check_bars,  check_platform,
-    check_timeout, check_run_at,  check_after, check_source,
+typedef int rule(struct turn *t, struct offer *o);
+
+/* In the order of the founding plan: who, account, tier and limits, abuse, then the work itself.
+ * What has been accepted before is answered between the two: no rule may refuse it a second time.
+ */
+static rule *const first_rules[] = {check_fields, check_account, check_key_app};
+static rule *const rules[] = {
+    check_bars,    check_platform, check_timeout, check_key_quota, check_quota,
+    check_storage, check_run_at,   check_after,   check_source,
 };
 
-int offer_check(struct turn *t, const Rota__Publish *q, struct offer *ret_offer)
+int offer_open(struct turn *t, const Rota__Publish *q, struct offer *ret_offer)
 {
-    struct offer o = {.q = q, .class = q->class_[0] ? q->class_ : "bundle"};
+    int r = 0;
+    *ret_offer = (struct offer){.q = q, .class = q->class_[0] ? q->class_ : "bundle"};
+    for (size_t i = 0; i < ARRAY_LEN(first_rules) && r == 0; i++)
+        r = first_rules[i](t, ret_offer);
+    return r;
+}
+
+int offer_check(struct turn *t, struct offer *o)
+{
     int r = 0;
     for (size_t i = 0; i < ARRAY_LEN(rules) && r == 0; i++)
-        r = rules[i](t, &o);
-    *ret_offer = o;
+        r = rules[i](t, o);
     return r;
 }

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum alarm_kind { ALARM_LEASE, ALARM_POLL, ALARM_WORKER };
+enum alarm_kind { ALARM_LEASE, ALARM_POLL, ALARM_WORKER, ALARM_RATE };
 
 struct alarm {
     uint64_t at_ms; /* broker time */

@@ -1,5 +1,5 @@
 /* apps.c: the registry of apps. An app belongs to one account and is named by it. */
-#include "engine/turn.h"
+#include "engine/abuse.h"
 
 #include "store/keys.h"
 
@@ -36,6 +36,14 @@ int platforms_bits(struct turn *t, char **names, size_t n, uint8_t *ret_bits)
     return 0;
 }
 
+int app_allowed(struct turn *t, const char *name)
+{
+    if (auth_app(&t->who, span_str(name)) == E_OK)
+        return 0;
+    return turn_refuse(t, E_KEY_APP, "key %s is good for app \"%s\" only, not for \"%s\"",
+                       t->who.key_prefix, t->who.app, name);
+}
+
 static int app_write(struct turn *t, uint64_t account, const char *name, const struct app_row *row)
 {
     struct key_buf k;
@@ -56,16 +64,11 @@ static int app_event(struct turn *t, uint64_t account, const char *name)
 static int app_number(struct turn *t, uint64_t account, uint32_t *ret_number)
 {
     struct account_row row;
-    struct key_buf k;
-    struct span key = key_u64(&k, account);
-    int r = turn_store(row_get(t->txn, &account_row_type, key, &row));
+    int r = turn_store(account_row_read(t, account, &row));
     if (r != 0)
         return r;
-    char id[ACCOUNT_ID_MAX + 1] = "";
-    memcpy(id, row.id.p, row.id.n > ACCOUNT_ID_MAX ? ACCOUNT_ID_MAX : row.id.n);
-    row.id = span_str(id); /* the put below may move what it was read from */
     *ret_number = ++row.apps;
-    return turn_store(row_put(t->txn, &account_row_type, key, &row));
+    return account_row_write(t, account, &row);
 }
 
 static int app_make(struct turn *t, uint64_t account, const char *name, uint8_t bits,
@@ -73,6 +76,8 @@ static int app_make(struct turn *t, uint64_t account, const char *name, uint8_t 
 {
     struct app_row row = {.platforms = bits, .created_ms = t->now.wall_ms};
     int r = app_number(t, account, &row.number);
+    if (r == 0)
+        r = family_join(t, account, row.number, name, &row.family);
     if (r == 0)
         r = app_write(t, account, name, &row);
     if (r == 0)
@@ -98,7 +103,7 @@ int app_find(struct turn *t, struct account *a, const char *name, bool makes,
         return r;
     if (row.archived)
         return turn_refuse(t, E_APP_ARCHIVED, "app \"%s\" is archived", name);
-    *ret_app = (struct app_facts){row.number, row.platforms};
+    *ret_app = (struct app_facts){row.number, row.platforms, row.family};
     return 0;
 }
 
@@ -136,7 +141,9 @@ int turn_app_set(struct turn *t, const Rota__Request *request, Rota__Reply *repl
     if (!q->app[0])
         return turn_refuse(t, E_FIELD_MISSING, "app_set.app is empty");
     Rota__AppSetResult *result = arena_alloc(t->fx->arena, sizeof *result);
-    int r = result ? platforms_bits(t, q->platform, q->n_platform, &bits) : err_raise(-ENOMEM);
+    int r = result ? app_allowed(t, q->app) : err_raise(-ENOMEM);
+    if (r == 0)
+        r = platforms_bits(t, q->platform, q->n_platform, &bits);
     if (r == 0)
         r = turn_store(cache_account(t->cache, t->txn, number, &a));
     if (r != 0)
@@ -159,5 +166,8 @@ int turn_app_set(struct turn *t, const Rota__Request *request, Rota__Reply *repl
     if (r == 0)
         r = fill_app(t, q, a->id, &row, result);
     reply->app_set = result;
-    return r;
+    if (r != 0 || t->who.role != ROTA__ROLE__OPERATOR)
+        return r;
+    return trail_note(t, q->app, "account %s%s%s", a->id, result->created ? ", created" : "",
+                      row.archived ? ", archived" : "");
 }

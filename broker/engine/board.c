@@ -1,4 +1,4 @@
-/* board.c: four small tables behind one mutex.
+/* board.c: a few small tables behind one mutex.
  *
  * Readers get copies and hold the lock for as long as the copying takes, so a slow reader can never
  * hold up the queue thread by more than that. The tables are hash tables because a heartbeat
@@ -14,10 +14,20 @@
 #define HASH_NONFATAL_OOM         1
 #define uthash_nonfatal_oom(item) ((item)->is_lost = true)
 #include <uthash.h>
+#include <utlist.h>
 
 struct lease_item {
     struct board_lease lease;
-    bool is_lost; /* the hash table had no memory for it */
+    struct lease_item *owner_next, *owner_prev; /* of the same account */
+    bool is_lost;                               /* the hash table had no memory for it */
+    UT_hash_handle hh;
+};
+
+/* Leases of one account. */
+struct owner_item {
+    uint64_t account;
+    struct lease_item *leases;
+    bool is_lost;
     UT_hash_handle hh;
 };
 
@@ -37,6 +47,8 @@ struct worker_item {
 
 struct pool_item {
     struct board_pool pool;
+    struct board_crew crew;
+    bool is_shown; /* else it is here for its crew alone */
     bool is_lost;
     UT_hash_handle hh;
 };
@@ -44,6 +56,7 @@ struct pool_item {
 struct board {
     pthread_mutex_t lock;
     struct lease_item *leases;
+    struct owner_item *owners;
     struct worker_item *workers;
     struct pool_item *pools;
     struct board_totals totals;
@@ -68,6 +81,12 @@ struct board *board_free(struct board *b)
     for (; l; l = l_next) {
         l_next = l->hh.next;
         free(l);
+    }
+    struct owner_item *o = b->owners, *o_next;
+    HASH_CLEAR(hh, b->owners);
+    for (; o; o = o_next) {
+        o_next = o->hh.next;
+        free(o);
     }
     struct worker_item *w = b->workers, *w_next;
     HASH_CLEAR(hh, b->workers);
@@ -108,15 +127,49 @@ static struct lease_item *lease_find(struct board *b, struct job_id job)
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the macro's own size */
-static struct lease_item *lease_add(struct board *b, struct job_id job)
+static struct owner_item *owner_of(struct board *b, uint64_t account)
+{
+    struct owner_item *o = NULL;
+    HASH_FIND(hh, b->owners, &account, sizeof account, o);
+    if (o)
+        return o;
+    o = calloc(1, sizeof *o);
+    if (!o)
+        return NULL;
+    o->account = account;
+    HASH_ADD(hh, b->owners, account, sizeof o->account, o);
+    if (!o->is_lost)
+        return o;
+    free(o);
+    return NULL;
+}
+
+static void owner_drop(struct board *b, struct lease_item *item)
+{
+    struct owner_item *o = owner_of(b, item->lease.account);
+    assert(o);
+    DL_DELETE2(o->leases, item, owner_prev, owner_next);
+    if (o->leases)
+        return;
+    HASH_DEL(b->owners, o);
+    free(o);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): the macro's own size */
+static struct lease_item *lease_add(struct board *b, const struct board_lease *lease)
 {
     struct lease_item *item = calloc(1, sizeof *item);
-    if (!item)
+    struct owner_item *o = item ? owner_of(b, lease->account) : NULL;
+    if (!o) {
+        free(item);
         return NULL;
-    item->lease.job = job;
+    }
+    item->lease = *lease;
+    DL_APPEND2(o->leases, item, owner_prev, owner_next);
     HASH_ADD(hh, b->leases, lease.job, sizeof item->lease.job, item);
     if (!item->is_lost)
         return item;
+    owner_drop(b, item);
     free(item);
     return NULL;
 }
@@ -126,7 +179,7 @@ int board_put_lease(struct board *b, const struct board_lease *lease)
     board_lock(b);
     struct lease_item *item = lease_find(b, lease->job);
     if (!item)
-        item = lease_add(b, lease->job);
+        item = lease_add(b, lease);
     if (item)
         item->lease = *lease;
     board_unlock(b);
@@ -139,6 +192,7 @@ void board_drop_lease(struct board *b, struct job_id job)
     struct lease_item *item = lease_find(b, job);
     if (item) {
         HASH_DEL(b->leases, item);
+        owner_drop(b, item);
         free(item);
     }
     board_unlock(b);
@@ -151,6 +205,47 @@ static struct worker_key worker_key(uint16_t pool, const char *name)
     assert(n <= WORKER_NAME_MAX);
     memcpy(key.name, name, n);
     return key;
+}
+
+static struct pool_item *pool_find(struct board *b, uint16_t pool)
+{
+    struct pool_item *item = NULL;
+    HASH_FIND(hh, b->pools, &pool, sizeof pool, item);
+    return item;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): the macro's own size */
+static struct pool_item *pool_add(struct board *b, uint16_t pool)
+{
+    struct pool_item *item = calloc(1, sizeof *item);
+    if (!item)
+        return NULL;
+    item->pool.pool = pool;
+    HASH_ADD(hh, b->pools, pool.pool, sizeof item->pool.pool, item);
+    if (!item->is_lost)
+        return item;
+    free(item);
+    return NULL;
+}
+
+/* Its part in the crew of its pool: counted (sign 1) or taken away (-1). */
+static void crew_count(struct board *b, const struct board_worker *w, int sign)
+{
+    struct pool_item *item = pool_find(b, w->pool);
+    if (!item)
+        item = pool_add(b, w->pool);
+    if (!item)
+        return;
+    struct board_crew *c = &item->crew;
+    uint32_t by = (uint32_t)sign, slots = w->slots ? w->slots : 1;
+    if (w->draining) {
+        c->draining += by;
+    } else {
+        c->workers += by;
+        c->slots += by * slots;
+    }
+    if (w->seen_bt_ms > c->seen_bt_ms)
+        c->seen_bt_ms = w->seen_bt_ms;
 }
 
 static struct worker_item *worker_find(struct board *b, const struct worker_key *key)
@@ -180,10 +275,14 @@ int board_put_worker(struct board *b, const struct board_worker *worker)
     struct worker_key key = worker_key(worker->pool, worker->name);
     board_lock(b);
     struct worker_item *item = worker_find(b, &key);
-    if (!item)
-        item = worker_add(b, &key);
     if (item)
+        crew_count(b, &item->worker, -1);
+    else
+        item = worker_add(b, &key);
+    if (item) {
         item->worker = *worker;
+        crew_count(b, worker, 1);
+    }
     board_unlock(b);
     return item ? 0 : err_raise(-ENOMEM);
 }
@@ -194,35 +293,23 @@ void board_drop_worker(struct board *b, uint16_t pool, const char *name)
     board_lock(b);
     struct worker_item *item = worker_find(b, &key);
     if (item) {
+        crew_count(b, &item->worker, -1);
         HASH_DEL(b->workers, item);
         free(item);
     }
     board_unlock(b);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the macro's own size */
-static struct pool_item *pool_add(struct board *b, uint16_t pool)
-{
-    struct pool_item *item = calloc(1, sizeof *item);
-    if (!item)
-        return NULL;
-    item->pool.pool = pool;
-    HASH_ADD(hh, b->pools, pool.pool, sizeof item->pool.pool, item);
-    if (!item->is_lost)
-        return item;
-    free(item);
-    return NULL;
-}
-
 int board_put_pool(struct board *b, const struct board_pool *pool)
 {
     board_lock(b);
-    struct pool_item *item = NULL;
-    HASH_FIND(hh, b->pools, &pool->pool, sizeof pool->pool, item);
+    struct pool_item *item = pool_find(b, pool->pool);
     if (!item)
         item = pool_add(b, pool->pool);
-    if (item)
+    if (item) {
         item->pool = *pool;
+        item->is_shown = true;
+    }
     board_unlock(b);
     return item ? 0 : err_raise(-ENOMEM);
 }
@@ -242,6 +329,38 @@ int board_lease(struct board *b, struct job_id job, struct board_lease *ret_leas
         *ret_lease = item->lease;
     board_unlock(b);
     return item ? 0 : BOARD_MISSING;
+}
+
+int board_pool(struct board *b, uint16_t pool, struct board_pool *ret_pool)
+{
+    board_lock(b);
+    const struct pool_item *item = pool_find(b, pool);
+    bool is_shown = item && item->is_shown;
+    if (is_shown)
+        *ret_pool = item->pool;
+    board_unlock(b);
+    return is_shown ? 0 : BOARD_MISSING;
+}
+
+void board_crew(struct board *b, uint16_t pool, struct board_crew *ret_crew)
+{
+    board_lock(b);
+    const struct pool_item *item = pool_find(b, pool);
+    *ret_crew = item ? item->crew : (struct board_crew){0};
+    board_unlock(b);
+}
+
+size_t board_jobs_of(struct board *b, uint64_t account, struct job_id *ret_jobs, size_t max)
+{
+    size_t n = 0;
+    struct owner_item *o = NULL;
+    board_lock(b);
+    HASH_FIND(hh, b->owners, &account, sizeof account, o);
+    for (const struct lease_item *item = o ? o->leases : NULL; item && n < max;
+         item = item->owner_next)
+        ret_jobs[n++] = item->lease.job;
+    board_unlock(b);
+    return n;
 }
 
 void board_totals(struct board *b, struct board_totals *ret_totals)
@@ -299,7 +418,8 @@ int board_pools(struct board *b, struct board_pool **ret_all, size_t *ret_n)
     struct pool_item *item, *next;
     if (all)
         HASH_ITER (hh, b->pools, item, next)
-            all[n++] = item->pool;
+            if (item->is_shown)
+                all[n++] = item->pool;
     board_unlock(b);
     if (!all)
         return err_raise(-ENOMEM);

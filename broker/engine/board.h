@@ -52,12 +52,25 @@ struct board_pool {
     uint16_t pool;
     char name[POOL_NAME_MAX + 1];
     uint32_t waiting_workers; /* parked lease polls */
+    uint8_t bars;             /* Rota__Bar */
+    uint64_t ready[4];        /* by tier; those of accounts at their cap, too */
+    uint64_t ring[4];         /* by tier: accounts that may be served */
+    uint64_t leased;
 };
 
-/* Per tier: accounts with waiting jobs, and of them those at their cap. Kept by the engine as it
- * goes. */
+/* The workers of a pool, all together. */
+struct board_crew {
+    uint32_t workers, slots; /* connected and not draining; a worker that said no slots has one */
+    uint32_t draining;       /* workers that take no new job */
+    uint64_t
+        seen_bt_ms; /* broker time of the last word of any, also of one that is gone; 0: none yet */
+};
+
+/* Per tier: accounts with waiting jobs, and of them those that are barred and those, not barred,
+ * at their cap. Kept by the engine as it goes. */
 struct board_tier {
-    uint64_t ready, delayed, held, leased, accounts, at_cap;
+    uint64_t ready, delayed, held, leased, accounts, at_cap, barred;
+    uint8_t bars; /* Rota__Bar, of the tier itself */
 };
 
 struct board_totals {
@@ -83,6 +96,10 @@ void board_put_totals(struct board *b, const struct board_totals *totals);
 
 /* The readers' side. */
 enum board_outcome { BOARD_MISSING = 1 };
+int board_pool(struct board *b, uint16_t pool, struct board_pool *ret_pool);
+void board_crew(struct board *b, uint16_t pool, struct board_crew *ret_crew);
+/* Jobs that the account runs, at most `max`; returns how many were written. */
+size_t board_jobs_of(struct board *b, uint64_t account, struct job_id *ret_jobs, size_t max);
 int board_lease(struct board *b, struct job_id job, struct board_lease *ret_lease);
 void board_totals(struct board *b, struct board_totals *ret_totals);
 /* Copies of all; the caller frees the array. */

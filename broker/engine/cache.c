@@ -1,16 +1,17 @@
-/* cache.c: making the cache, loading it from the store, and comparing two of them.
+/* cache.c: making the cache, and loading it from the store.
  *
- * Loading reads tally, pool, class and lease: their size follows the accounts and
- * the workers, never the backlog. Rings come from the tallies' turns, put in order by one sort. */
+ * Loading reads tally, pool, class, lease and the pauses of pools and tiers: their size follows the
+ * accounts and the workers, never the backlog. Rings come from the tallies' turns, put in order by
+ * one sort. */
 #include "engine/cache.h"
 
-#include "sched/tier.h"
+#include "engine/bulk.h"
+#include "engine/rates.h"
 #include "store/keys.h"
 
 #include <assert.h>
 #include <base/auto.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static const struct field hot_fields[] = {
@@ -20,6 +21,7 @@ static const struct field hot_fields[] = {
     FIELD(hot_row, pool_number, U16),    FIELD(hot_row, last_job, ID),
     FIELD(hot_row, waits, U64),          FIELD(hot_row, trail_seq, U64),
     FIELD(hot_row, review, U64),         FIELD(hot_row, bulk, U64),
+    FIELD(hot_row, checkpoint_seq, U64),
 };
 const struct row_type hot_row_type = {TABLE_META, 2, hot_fields, ARRAY_LEN(hot_fields),
                                       sizeof(struct hot_row)};
@@ -44,6 +46,8 @@ int cache_init(struct cache *c)
     if (r == 0)
         r = map_init(&c->workers);
     if (r == 0)
+        r = key_uses_init(&c->key_uses);
+    if (r == 0)
         r = alarms_init(&c->alarms);
     return r < 0 ? err_pass(r) : 0;
 }
@@ -54,6 +58,8 @@ static void account_destroy(struct account *a)
         next = t->next;
         free(t);
     }
+    usage_free(a);
+    free(a->rate);
     free(a);
 }
 
@@ -88,6 +94,7 @@ void cache_deinit(struct cache *c)
     map_deinit(&c->accounts);
     map_deinit(&c->leases);
     map_deinit(&c->workers);
+    key_uses_deinit(&c->key_uses);
     alarms_deinit(&c->alarms);
     free(c->unfolded);
     free(c->fold.batch);
@@ -103,6 +110,7 @@ struct load {
     uint64_t broker_ms, lease_ms;
 };
 typedef int load_row(struct load *l, struct span key, struct span value);
+enum { LOAD_END = 1 }; /* no row after this one counts */
 
 static int each(struct load *l, enum table t, struct span from, load_row *row)
 {
@@ -114,8 +122,8 @@ static int each(struct load *l, enum table t, struct span from, load_row *row)
     for (r = cursor_seek(cursor, from, &key, &value); r == 0;
          r = cursor_next(cursor, &key, &value)) {
         int got = row(l, key, value);
-        if (got < 0)
-            return err_pass(got);
+        if (got != 0)
+            return got < 0 ? err_pass(got) : 0;
     }
     return r < 0 ? err_pass(r) : 0;
 }
@@ -139,6 +147,8 @@ static int load_pool(struct load *l, struct span key, struct span value)
     p->rotation = rotation;
     p->heat_slots = row.heat_slots;
     p->heat_until_ms = row.heat_until_ms;
+    p->runs = durations_of(&row);
+    p->bars = row.is_paused ? ROTA__BAR__BAR_PAUSED : 0;
     p->is_dirty = false;
     return 0;
 }
@@ -155,6 +165,54 @@ static int load_class(struct load *l, struct span key, struct span value)
     struct class *class = &l->c->classes[l->c->classes_n++];
     memcpy(class->name, key.p, key.n);
     class->pool = l->c->pools[row.pool];
+    class->is_paused = row.is_paused;
+    class->breaker = (struct breaker){.until_ms = row.breaker_until_ms,
+                                      .probe = row.breaker_probe,
+                                      .open_ms = row.breaker_open_ms,
+                                      .state = row.breaker_state,
+                                      .faults = row.breaker_faults};
+    if (!breaker_is_valid(&class->breaker))
+        return err_raise(-EBADMSG);
+    class->gate = row.is_paused                              ? GATE_PAUSED
+                  : class->breaker.state == BREAKER_CLOSED    ? GATE_OPEN
+                  : class->breaker.state == BREAKER_HALF_OPEN ? GATE_PROBE
+                                                              : GATE_BREAKER;
+    return 0;
+}
+
+/* Which classes have jobs set aside; the first turn looks at every gate. */
+static int load_asides(struct load *l)
+{
+    AUTO(cursor) cursor = NULL;
+    static const struct job_id zero;
+    struct key_buf k;
+    struct span key, value;
+    int r = cursor_open(l->txn, TABLE_ASIDE, &cursor);
+    for (size_t i = 0; i < l->c->classes_n && r >= 0; i++) {
+        struct class *class = &l->c->classes[i];
+        size_t prefix = strlen(class->name) + 1;
+        r = cursor_seek(cursor, key_aside(&k, span_str(class->name), 0, 0, zero), &key, &value);
+        class->has_aside = r == 0 && key.n > prefix && memcmp(key.p, k.b, prefix) == 0;
+        l->c->classes_odd |= class->has_aside || class->gate != GATE_OPEN;
+    }
+    return r < 0 ? err_pass(r) : 0;
+}
+
+/* Pauses of pools and tiers; those of accounts and classes stand in their own rows. */
+static int load_pause(struct load *l, struct span key, struct span value)
+{
+    const uint8_t *p = key.p;
+    if (p[0] > ROTA__PAUSE_SCOPE__PAUSE_TIER)
+        return LOAD_END;
+    if (p[0] == ROTA__PAUSE_SCOPE__PAUSE_TIER && key.n == 3 && p[2] >= '0' && p[2] < '0' + TIERS) {
+        l->c->tier_bars[p[2] - '0'] |= ROTA__BAR__BAR_PAUSED;
+        return 0;
+    }
+    for (size_t i = 1; i <= POOLS_MAX; i++) {
+        struct pool *pool = l->c->pools[i];
+        if (pool && strlen(pool->name) == key.n - 1 && memcmp(pool->name, p + 1, key.n - 1) == 0)
+            pool->is_paused = true;
+    }
     return 0;
 }
 
@@ -175,6 +233,9 @@ static int load_tally(struct load *l, struct span key, struct span value)
         return err_raise(-ENOMEM);
     t->now = t->stored = row;
     t->stored_tier = a->tier;
+    t->pool->share.ready[a->tier] += row.ready;
+    t->pool->share.leased += row.running;
+    t->head.state = row.head_ms || !row.ready ? HEAD_STORED : HEAD_LOST;
     a->running += row.running;
     return 0;
 }
@@ -279,6 +340,10 @@ static int load_waits(struct load *l)
         return err_pass(r);
     l->c->has_follow = rows > 0;
     l->c->delayed_ms[DUE_BROKER] = l->c->delayed_ms[DUE_WALL] = 0;
+    r = txn_count(l->txn, TABLE_ERASE, &rows);
+    if (r < 0)
+        return err_pass(r);
+    l->c->has_erase = rows > 0;
     return 0;
 }
 
@@ -291,11 +356,19 @@ int cache_load(struct cache *c, struct txn *txn, uint64_t broker_ms, uint64_t le
     if (r == STORE_MISSING)
         r = err_raise(-EBADMSG);
     if (r == 0)
+        r = limits_table_read(txn, &c->tiers, NULL);
+    if (r == 0)
         r = each(&l, TABLE_POOL, span_of("", 0), load_pool);
     if (r == 0)
         r = each(&l, TABLE_CLASS, span_of("", 0), load_class);
     if (r == 0)
+        r = load_asides(&l);
+    if (r == 0)
+        r = each(&l, TABLE_PAUSE, span_of(&(uint8_t){ROTA__PAUSE_SCOPE__PAUSE_POOL}, 1), load_pause);
+    if (r == 0)
         r = each(&l, TABLE_TALLY, span_of("", 0), load_tally);
+    if (r == 0)
+        r = rates_load(c, txn, broker_ms);
     if (r == 0)
         r = enter_rings(c);
     if (r == 0)
@@ -304,10 +377,10 @@ int cache_load(struct cache *c, struct txn *txn, uint64_t broker_ms, uint64_t le
         r = load_fold(&l);
     if (r == 0)
         r = load_waits(&l);
-    size_t bucket;
-    for (struct map_node *n = map_begin(&c->accounts, &bucket); n && r == 0;
-         n = map_after(&c->accounts, n, &bucket))
-        account_settle(c, CONTAINER(n, account, by_number)); /* caps may have changed meanwhile */
+    if (r == 0)
+        r = bulks_load(c, txn);
+    if (r == 0)
+        r = accounts_settle(c); /* the caps that ship may have changed meanwhile */
     c->undo = undo;
     return r < 0 ? err_pass(r) : 0;
 }
@@ -323,7 +396,7 @@ static void accounts_forget_idle(struct cache *c)
     for (struct map_node *n = map_begin(&c->accounts, &bucket), *next; n; n = next) {
         next = map_after(&c->accounts, n, &bucket);
         struct account *a = CONTAINER(n, account, by_number);
-        if (a->tallies)
+        if (a->tallies || (a->rate && a->rate->alarm.place))
             continue;
         map_del(&c->accounts, n, NULL);
         account_destroy(a);
@@ -337,90 +410,10 @@ int cache_tend(struct cache *c)
     map_tend(&c->accounts);
     map_tend(&c->leases);
     map_tend(&c->workers);
-    int r = alarms_tend(&c->alarms, 8192);
+    key_uses_tend(&c->key_uses);
+    int r = alarms_tend(&c->alarms, 10240);
     if (r < 0)
         return err_pass(r);
     accounts_forget_idle(c);
     return 0;
-}
-
-/* ---- comparing ---- */
-
-static int differ(const char *what, uint64_t number)
-{
-    fprintf(stderr, "cache differs: %s %llu\n", what, (unsigned long long)number);
-    return 1;
-}
-
-static int compare_account(const struct account *a, const struct account *b)
-{
-    if (a->tier != b->tier || a->running_own != b->running_own || a->running != b->running)
-        return differ("account", a->number);
-    for (const struct tally *t = a->tallies; t; t = t->next) {
-        const struct tally *o = b->tallies;
-        while (o && o->pool->number != t->pool->number)
-            o = o->next;
-        static const struct tally none;
-        const struct tally_row *x = &t->now, *y = o ? &o->now : &none.now;
-        uint64_t turn = o ? o->node.turn : 0;
-        if (x->ready != y->ready || x->running != y->running || x->delayed != y->delayed ||
-            x->held != y->held || t->node.turn != turn)
-            return differ("tally of account", a->number);
-    }
-    return 0;
-}
-
-static bool account_is_blank(const struct account *a)
-{
-    for (const struct tally *t = a->tallies; t; t = t->next)
-        if (t->now.ready || t->now.running || t->now.delayed || t->now.held)
-            return false;
-    return true;
-}
-
-static int compare_accounts(const struct cache *a, const struct cache *b)
-{
-    size_t bucket;
-    for (struct map_node *n = map_begin(&a->accounts, &bucket); n;
-         n = map_after(&a->accounts, n, &bucket)) {
-        const struct account *x = CONTAINER(n, account, by_number);
-        const struct account *y = cache_account_known(b, x->number);
-        if (y ? compare_account(x, y) : !account_is_blank(x))
-            return differ("accounts", x->number);
-    }
-    return 0;
-}
-
-/* All but the broker's time, which runs on between writes. */
-static bool hot_is_same(const struct hot_row *a, const struct hot_row *b)
-{
-    return a->event_seq == b->event_seq && a->ring_turn == b->ring_turn &&
-           a->account_number == b->account_number && a->key_serial == b->key_serial &&
-           a->epoch == b->epoch && a->pool_number == b->pool_number &&
-           job_id_cmp(a->last_job, b->last_job) == 0;
-}
-
-int cache_compare(const struct cache *a, const struct cache *b)
-{
-    if (!hot_is_same(&a->hot, &b->hot))
-        return differ("counters", a->hot.event_seq);
-    if (a->leases.count != b->leases.count)
-        return differ("leases", a->leases.count);
-    size_t bucket;
-    for (struct map_node *n = map_begin(&a->leases, &bucket); n;
-         n = map_after(&a->leases, n, &bucket)) {
-        const struct lease *l = CONTAINER(n, lease, by_job), *o = cache_lease(b, l->job);
-        if (!o || o->token != l->token || o->attempt != l->attempt || o->cancel_ms != l->cancel_ms)
-            return differ("lease token", l->token);
-    }
-    for (size_t i = 1; i <= POOLS_MAX; i++) {
-        const struct pool *p = a->pools[i], *q = b->pools[i];
-        if (!p != !q || (p && (p->rotation.number != q->rotation.number ||
-                               p->rotation.c != q->rotation.c || p->rotation.n != q->rotation.n)))
-            return differ("pool", i);
-        for (int t = 0; p && t < TIERS; t++)
-            if (p->ring[t].count != q->ring[t].count || !ring_is_sound(&p->ring[t]))
-                return differ("ring of pool", i);
-    }
-    return compare_accounts(a, b) || compare_accounts(b, a);
 }

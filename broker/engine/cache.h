@@ -8,9 +8,14 @@
 #include "engine/alarm.h"
 #include "engine/auth.h"
 #include "engine/board.h"
+#include "engine/key_use.h"
 #include "engine/map.h"
 #include "net/inbox.h"
+#include "engine/account_limits.h"
 #include "rota.pb-c.h"
+#include "sched/bucket.h"
+#include "sched/breaker.h"
+#include "sched/promise.h"
 #include "sched/ring.h"
 #include "sched/rotation.h"
 #include "store/rows.h"
@@ -21,7 +26,10 @@ enum {
     POOLS_MAX = 64,
     CLASSES_ALL_MAX = 256,
     ACCOUNTS_IDLE_MAX = 4096, /* accounts without jobs that stay in RAM */
+    ACCOUNT_SEEN = 4,         /* pairs of address and app that an account may alternate between */
+    OVER_MAX = 1024,          /* accounts in line for retention */
     WORKERS_MAX = 131072,     /* connected, or heard of in the last two lease times */
+    BULKS_MAX = 16,           /* bulk acts that run at once */
 };
 
 struct pool {
@@ -32,14 +40,33 @@ struct pool {
     struct ring polls; /* parked lease polls, longest parked first */
     uint32_t heat_slots;
     uint64_t heat_until_ms; /* Unix time */
+    struct durations runs;  /* how long its runs took of late */
+    struct pool_share {
+        uint64_t ready[TIERS], leased;
+    } share; /* its jobs as of the last commit */
     uint8_t bars;           /* Rota__Bar: nothing is handed out */
+    bool is_paused;         /* by an operator; it is barred also while all its classes are closed */
     bool is_dirty;
+};
+
+/* May jobs of a class start now? From GATE_PAUSED on they may not. */
+enum class_gate {
+    GATE_OPEN,
+    GATE_TRY,     /* its breaker's time is over: one run may start */
+    GATE_PAUSED,  /* by an operator */
+    GATE_BREAKER, /* by its breaker, until a time */
+    GATE_PROBE,   /* half open: one run tries */
 };
 
 struct class
 {
     char name[CLASS_NAME_MAX + 1];
     struct pool *pool;
+    bool is_paused;
+    struct breaker breaker; /* in broker time */
+    enum class_gate gate;   /* what follows from both, as of the last look */
+    bool has_aside;         /* jobs of it may be set aside (asides.c) */
+    uint64_t try_ms;        /* GATE_TRY: when the next one of them is brought back */
 };
 
 /* What an account has in one pool. `now` changes as the turn goes; `stored` is what the database
@@ -51,6 +78,27 @@ struct tally {
     struct ring_node node;
     struct tally_row now, stored;
     uint8_t stored_tier; /* ring of stored.turn */
+    struct head {
+        enum { HEAD_STORED, HEAD_KNOWN, HEAD_LOST } state;
+        uint8_t priority;
+        struct job_id job;
+    } head; /* the ready job that is next (heads.c) */
+};
+
+/* What an account has had in one month (0: its ended jobs that are kept). */
+struct usage {
+    struct usage *next; /* of the same account */
+    uint16_t month;
+    struct usage_row now, stored;
+};
+
+/* A bucket of dispatch tokens (rates.h): of all, of a tier, of an account. */
+struct rate {
+    struct alarm alarm; /* set while it is dry: when the next token is there */
+    uint8_t scope;      /* enum rate_scope */
+    uint64_t number;    /* tier or account */
+    struct account *account;
+    struct bucket_row now, stored;
 };
 
 struct account {
@@ -60,14 +108,31 @@ struct account {
     uint8_t tier;
     uint8_t bars;         /* Rota__Bar: any of them keeps it out of the rings */
     uint32_t running_own; /* the account's own cap; 0: the tier's */
+    uint32_t running_max; /* the cap in force */
+    uint32_t rate_own_n, rate_own_ms; /* its own dispatch rate, when ms is set */
+    struct rate *rate;                /* NULL: it was never limited */
+    struct limits limits;             /* as account_limits() left them */
+    uint32_t limits_version;          /* of the table that they come from */
+    uint64_t limits_until_ms;         /* Unix time: an add-on ends; 0: to be computed anew */
+    uint64_t storage_bytes, storage_stored; /* of its artifacts */
+    struct usage *usage;
     uint32_t running;     /* leased jobs over all pools */
     struct tally *tallies;
     struct account *dirty_next;
     bool is_dirty;
+    bool is_over; /* in line for retention */
+    /* abuse.c: publishes of late, so that the next one like them costs nothing. Only in RAM. */
+    struct account_seen {
+        uint64_t what;       /* address and app; 0: unused */
+        uint32_t until_bt_s; /* broker time in seconds: looked at again after it */
+    } seen[ACCOUNT_SEEN];
+    uint8_t seen_next;
+    uint64_t published_ms; /* its last publish; 0: not known */
     struct account_share {
         uint8_t tier;
         uint64_t ready, delayed, held, leased;
-        bool waits, at_cap;
+        bool waits, at_cap, barred;
+        bool is_active; /* some of its jobs are ready or run */
     } share; /* its part in the totals, as of the last commit */
 };
 
@@ -79,6 +144,7 @@ struct lease {
     struct account *account;
     struct tally *tally;
     struct worker *worker;
+    struct class *class; /* of its job; NULL: not looked up since the start */
     struct lease *worker_next, *worker_prev;
     uint8_t tier, attempt;
     uint64_t granted_ms, granted_bt_ms, timeout_ms, cancel_ms;
@@ -152,6 +218,7 @@ struct hot_row {
     struct job_id last_job;
     uint64_t waits; /* rows of `waits_on`: none, and no end of a job looks for children */
     uint64_t trail_seq, review, bulk; /* last numbers given */
+    uint64_t checkpoint_seq; /* event of the last checkpoint's first part; 0: none */
 };
 extern const struct row_type hot_row_type;
 struct span hot_key(void);
@@ -165,7 +232,9 @@ struct cache {
     struct class classes[CLASSES_ALL_MAX];
     size_t classes_n;
     struct map accounts, leases, workers;
+    struct key_uses key_uses;
     size_t accounts_kept; /* when idle ones were last forgotten */
+    uint64_t accounts_active; /* as of the last commit */
     struct account *dirty;
     struct alarms alarms;
     struct board_totals totals; /* as of the last commit */
@@ -175,8 +244,25 @@ struct cache {
     bool fold_ended;          /* a batch came to its end in this turn */
     uint64_t polls_parked;    /* place of the last parked poll */
     uint8_t tier_bars[TIERS]; /* Rota__Bar of a whole tier, in every pool */
+    struct tier_table tiers;  /* what each tier may have */
+    struct rate rate_global, rate_tier[TIERS];
+    uint16_t month; /* of the last turn: its usage stays in RAM */
     uint64_t delayed_ms[2];   /* by enum due_clock: no job is due before */
+    uint64_t schedule_ms;     /* Unix time: no schedule is due before */
+    uint64_t source_due_ms;   /* Unix time: no dead job's source goes before */
+    uint64_t finished_ms;     /* Unix time: no job that is kept ended before */
+    uint64_t over[OVER_MAX];  /* accounts that keep more ended jobs than they may */
+    size_t over_n;
+    struct job_id over_folds; /* the line stands until the listing has come so far */
+    struct job_id over_at; /* how far the first of them has been walked */
+    bool has_erase;        /* accounts are being erased */
     bool has_follow;          /* ended jobs whose children are still to be told */
+    uint64_t bulks[BULKS_MAX]; /* bulk acts that run, by number, rising (bulk.h) */
+    size_t bulks_n;
+    uint64_t bulk_turn; /* the one that was served last */
+    uint64_t pauses_ms;       /* Unix time: no pause ends before */
+    uint64_t classes_ms;      /* broker time: no class opens, and no job is brought back, before */
+    bool classes_odd;         /* some class is not open, or has jobs set aside */
 };
 
 MUST_USE int cache_init(struct cache *c);
@@ -203,9 +289,25 @@ struct account *cache_account_known(const struct cache *c, uint64_t number);
 /* Its tally in the pool, made when absent; NULL without memory. */
 struct tally *account_tally(struct cache *c, struct account *a, struct pool *p);
 uint32_t account_running_max(const struct account *a);
+
+/* heads.c: which ready job of a tally is next, so that nobody has to look for it. A row of `ready`
+ * comes (before it is counted) or goes; when the next one is not known any more, it is looked up
+ * once, at the end of the turn. */
+void head_enter(struct cache *c, struct tally *t, uint8_t priority, struct job_id job);
+void head_leave(struct cache *c, struct tally *t, uint8_t priority, struct job_id job);
+MUST_USE int heads_settle(struct cache *c, struct txn *txn);
+
+/* durations.c: as stored with a pool. */
+struct durations durations_of(const struct pool_row *row);
+
 /* Call after its counts, cap or tier changed: marks it for writing and puts it into the rings where
  * it belongs, out of those where it does not. */
 void account_settle(struct cache *c, struct account *a);
+/* The same for all, in the order of their numbers: what the log says of caps that changed for many
+ * at once must tell in which order they entered. <0: no memory. */
+MUST_USE int accounts_settle(struct cache *c);
+/* Only marks it for writing. */
+void account_mark(struct cache *c, struct account *a);
 /* Another tier: leaves the rings of the old one; settle puts it into the new one's. */
 void account_move(struct cache *c, struct account *a, uint8_t tier);
 
@@ -222,6 +324,12 @@ struct pool *pool_new(struct cache *c, uint16_t number, const char *name);
 /* The tiers of the pool in which somebody may be served: rotation's E. */
 uint8_t pool_eligible(const struct cache *c, const struct pool *p);
 
+/* Of bars those that are stored: BAR_RATE follows from a bucket. */
+static inline uint8_t bars_kept(uint8_t bars)
+{
+    return (uint8_t)(bars & ~(unsigned)ROTA__BAR__BAR_RATE);
+}
+
 /* Writes what changed: tallies, ring rows, pools, the hot row. Before the commit. */
 MUST_USE int cache_flush(struct cache *c, struct txn *txn);
 /* After the commit: what was written is what is stored; brings the totals up to date. */
@@ -229,3 +337,13 @@ void cache_committed(struct cache *c);
 /* After an abort and the unwinding. */
 void cache_aborted(struct cache *c);
 void fold_aborted(struct cache *c); /* fold.c, for cache_aborted() alone */
+
+/* usage.c and rates.c, for an account's way to the store alone. */
+MUST_USE int usage_flush(struct account *a, struct txn *txn);
+void usage_committed(const struct cache *c, struct account *a);
+void usage_free(struct account *a);
+/* 0, or 1 and the first difference on stderr: counts in RAM that are not the store's. */
+MUST_USE int usage_compare(const struct cache *c, struct txn *txn);
+MUST_USE int account_rate_flush(struct account *a, struct txn *txn);
+MUST_USE int rates_flush(struct cache *c, struct txn *txn);
+void rates_committed(struct cache *c);

@@ -4,7 +4,8 @@
  * somebody may run, so that a call that has just come never overtakes one that waits. Choosing,
  * moving the job, the account's turn, its running count, the rotation and the event are one
  * transaction.               */
-#include "engine/job.h"
+#include "engine/classes.h"
+#include "engine/rates.h"
 
 #include "store/keys.h"
 
@@ -275,6 +276,7 @@ static int lease_grant(struct turn *t, struct tally *tally, struct poll *poll, s
     l->granted_ms = t->now.wall_ms;
     l->granted_bt_ms = t->bt_ms;
     l->timeout_ms = row.timeout_ms;
+    l->class = class_of(t->cache, row.class);
     l->silent_bt_ms = t->bt_ms + t->engine->config.lease_ms;
     *ret_job = leased_job(t, l, &row);
     if (!*ret_job)
@@ -284,55 +286,119 @@ static int lease_grant(struct turn *t, struct tally *tally, struct poll *poll, s
     return lease_save(t, l, span_of("", 0));
 }
 
-/* One decision and all that follows from it. The pool has somebody eligible. */
-static int dispatch_one(struct turn *t, struct pool *p, struct poll *poll,
-                        Rota__LeasedJob **ret_job)
+/* What the rule chooses: an account's head job, and the rotation after it. */
+struct choice {
+    uint8_t eligible, tier;
+    struct rotation rotation;
+    struct tally *tally; /* NULL: nobody can be served in this turn */
+    struct key_buf head; /* copied: the key lies in a page that the delete may move */
+    size_t head_n;
+};
+
+static int choose_once(struct turn *t, struct pool *p, struct choice *ret)
 {
-    uint8_t eligible = pool_eligible(t->cache, p);
-    struct rotation rotation = p->rotation;
-    uint8_t tier = rotation_next(&rotation, eligible);
-    struct tally *tally = CONTAINER(p->ring[tier].first, tally, node);
-    struct account *a = tally->account;
-    assert(a->tier == tier && tally->now.ready > 0);
+    *ret = (struct choice){.eligible = pool_eligible(t->cache, p), .rotation = p->rotation};
+    if (!ret->eligible)
+        return 0;
+    ret->tier = rotation_next(&ret->rotation, ret->eligible);
+    ret->tally = CONTAINER(p->ring[ret->tier].first, tally, node);
+    struct account *a = ret->tally->account;
+    assert(a->tier == ret->tier && ret->tally->now.ready > 0);
     struct span key;
     int r = head_job(t, p, a, &key);
     if (r != 0)
         return r;
-    struct key_buf head; /* the key lies in a page that the delete may move */
-    memcpy(head.b, key.p, key.n);
-    struct job_id job = key_tail_id(key);
-    r = job_leave_ready(t, tally, span_of(head.b, key.n));
-    if (r != 0)
-        return r;
-    SET(t->undo, p->rotation, rotation);
-    p->is_dirty = true;
-    struct lease *l = NULL;
-    r = lease_grant(t, tally, poll, job, ret_job, &l);
-    if (r == 0)
-        r = dispatch_event(t, p, l, eligible);
-    if (r != 0)
-        return r;
-    ring_leave(&p->ring[tier], &tally->node, t->undo);
-    account_settle(t->cache, a); /* to the tail, if it may go on */
-    t->granted++;
+    memcpy(ret->head.b, key.p, key.n);
+    ret->head_n = key.n;
     return 0;
 }
 
-static int poll_serve(struct turn *t, struct pool *p, struct poll *poll)
+static int head_may(struct turn *t, const struct choice *c, enum head_fate *ret_fate)
+{
+    struct account *a = c->tally->account;
+    bool is_open;
+    *ret_fate = HEAD_STAYS;
+    int r = rate_gate(t, a, &is_open);
+    if (r == 0 && !is_open)
+        *ret_fate = ++t->gated < TURN_JOBS_MAX ? HEAD_CHANGED : HEAD_LATER;
+    else if (r == 0 && t->cache->classes_odd)
+        r = head_look(t, a, span_of(c->head.b, c->head_n), ret_fate);
+    return r;
+}
+
+/* Chooses until the choice may run: an account without a dispatch token gets its bar, a head job
+ * whose class is closed is set aside first, and the decision made anew without it. */
+static int choose(struct turn *t, struct pool *p, struct choice *ret)
+{
+    enum head_fate fate;
+    int r;
+    do {
+        r = choose_once(t, p, ret);
+        if (r != 0 || !ret->tally)
+            return r;
+        r = head_may(t, ret, &fate);
+    } while (r == 0 && fate == HEAD_CHANGED);
+    if (fate == HEAD_LATER)
+        ret->tally = NULL;
+    return r;
+}
+
+/* One decision and all that follows from it; *ret_job stays NULL when nobody can be served. */
+static int dispatch_one(struct turn *t, struct pool *p, struct poll *poll,
+                        Rota__LeasedJob **ret_job)
+{
+    struct choice choice;
+    int r = choose(t, p, &choice);
+    if (r != 0 || !choice.tally)
+        return r;
+    struct tally *tally = choice.tally;
+    struct span head = span_of(choice.head.b, choice.head_n);
+    r = job_leave_ready(t, tally, head);
+    if (r != 0)
+        return r;
+    SET(t->undo, p->rotation, choice.rotation);
+    p->is_dirty = true;
+    struct lease *l = NULL;
+    r = lease_grant(t, tally, poll, key_tail_id(head), ret_job, &l);
+    if (r == 0)
+        r = dispatch_event(t, p, l, choice.eligible);
+    if (r != 0)
+        return r;
+    ring_leave(&p->ring[choice.tier], &tally->node, t->undo);
+    r = rates_take(t, tally->account);
+    if (r != 0)
+        return r;
+    account_settle(t->cache, tally->account); /* to the tail, if it may go on */
+    t->granted++;
+    return class_run_started(t, l);
+}
+
+/* May the pool hand out another job in this turn? */
+static bool pool_goes_on(const struct turn *t, const struct pool *p)
+{
+    return pool_eligible(t->cache, p) && t->granted < TURN_JOBS_MAX;
+}
+
+/* *ret_stuck: somebody is eligible, but this turn has moved enough jobs out of the way. */
+static int poll_serve(struct turn *t, struct pool *p, struct poll *poll, bool *ret_stuck)
 {
     Rota__LeaseResult *result = lease_result(t, poll->jobs_max);
     if (!result)
         return err_raise(-ENOMEM);
     size_t bytes = 0;
-    while (result->n_job < poll->jobs_max && bytes < LEASE_BYTES_MAX &&
-           pool_eligible(t->cache, p) && t->granted < TURN_JOBS_MAX) {
-        int r = dispatch_one(t, p, poll, &result->job[result->n_job]);
+    while (result->n_job < poll->jobs_max && bytes < LEASE_BYTES_MAX && pool_goes_on(t, p)) {
+        Rota__LeasedJob *job = NULL;
+        int r = dispatch_one(t, p, poll, &job);
         if (r != 0)
             return r;
-        bytes += rota__leased_job__get_packed_size(result->job[result->n_job]);
-        result->n_job++;
+        *ret_stuck = !job && pool_eligible(t->cache, p);
+        if (!job)
+            break;
+        bytes += rota__leased_job__get_packed_size(job);
+        result->job[result->n_job++] = job;
     }
-    poll_answer(t, poll, result);
+    if (result->n_job)
+        poll_answer(t, poll, result);
     return 0;
 }
 
@@ -353,8 +419,9 @@ int dispatch_all(struct turn *t)
         struct pool *p = t->cache->pools[i];
         if (!p)
             continue;
-        while (p->polls.first && pool_eligible(t->cache, p) && t->granted < TURN_JOBS_MAX) {
-            int r = poll_serve(t, p, CONTAINER(p->polls.first, poll, node));
+        bool stuck = false;
+        while (p->polls.first && pool_goes_on(t, p) && !stuck) {
+            int r = poll_serve(t, p, CONTAINER(p->polls.first, poll, node), &stuck);
             if (r != 0)
                 return r;
         }

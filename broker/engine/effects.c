@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { EFFECT_BYTES_MAX = 128 << 20, EVENT_BYTES_MAX = 2048 };
+enum { EFFECT_BYTES_MAX = 128 << 20, EVENT_BYTES_SMALL = 2048, EVENT_BYTES_MAX = 50 << 10 };
 
 int effects_init(struct effects *fx)
 {
@@ -40,6 +40,17 @@ char *turn_str(struct turn *t, struct span s)
     if (copy && s.n)
         memcpy(copy, s.p, s.n);
     return copy ? copy : (char *)"";
+}
+
+int turn_keep(struct turn *t, struct span *text)
+{
+    char *copy = arena_alloc(t->fx->arena, text->n + 1);
+    if (!copy)
+        return err_raise(-ENOMEM);
+    if (text->n)
+        memcpy(copy, text->p, text->n);
+    text->p = copy;
+    return 0;
 }
 
 char *turn_job(struct turn *t, struct job_id id)
@@ -143,6 +154,14 @@ Rota__Event *event_new(struct turn *t, Rota__EventKind kind)
     return event;
 }
 
+void event_account(Rota__Event *event, const struct account *a)
+{
+    event->account_number = a->number;
+    event->tier = (Rota__Tier)a->tier;
+    event->running_own = a->running_own;
+    event->bars = a->bars;
+}
+
 int event_append(struct turn *t, Rota__Event *event)
 {
     if (!event)
@@ -152,9 +171,11 @@ int event_append(struct turn *t, Rota__Event *event)
     c->hot_dirty = true;
     event->seq = c->hot.event_seq;
     event->at_ms = t->now.wall_ms;
-    uint8_t packed[EVENT_BYTES_MAX];
-    if (rota__event__get_packed_size(event) > sizeof packed)
-        return err_raise(-EMSGSIZE);
+    uint8_t small[EVENT_BYTES_SMALL];
+    size_t n = rota__event__get_packed_size(event);
+    uint8_t *packed = n <= sizeof small ? small : arena_alloc(t->fx->arena, n);
+    if (!packed || n > EVENT_BYTES_MAX)
+        return err_raise(packed ? -EMSGSIZE : -ENOMEM);
     struct event_row row = {span_of(packed, rota__event__pack(event, packed))};
     struct key_buf k;
     return turn_store(row_append(t->txn, &event_row_type, key_u64(&k, event->seq), &row));

@@ -1,5 +1,5 @@
 /* engine.c: an engine opens, closes, and begins a new environment. */
-#include "engine/turn.h"
+#include "engine/keyring.h"
 
 #include "apikey.h"
 #include "store/keys.h"
@@ -60,6 +60,8 @@ static int init_rows(struct txn *txn, const char *environment, const uint8_t *ha
     if (r == 0)
         r = init_pool(txn, 2, "task");
     if (r == 0)
+        r = addons_init(txn);
+    if (r == 0)
         r = init_account(txn, 1, "local", wall_ms);
     if (r == 0)
         r = init_key(txn, hash_key, credential, wall_ms);
@@ -95,6 +97,24 @@ static int check_environment(struct txn *txn, const char *environment)
     return 0;
 }
 
+/* What the event log must hold before the first turn. */
+static int log_open(struct engine *e, struct txn *txn, struct now now)
+{
+    struct effects fx;
+    int r = effects_init(&fx);
+    if (r < 0)
+        return err_pass(r);
+    struct turn t = {.engine = e,
+                     .cache = &e->cache,
+                     .undo = e->cache.undo,
+                     .txn = txn,
+                     .fx = &fx,
+                     .now = now};
+    r = checkpoint_open(&t);
+    effects_deinit(&fx);
+    return r;
+}
+
 /* Broker time goes on from where it was, or from Unix time if that is later. */
 static int load(struct engine *e, struct txn *txn, struct now now)
 {
@@ -108,10 +128,14 @@ static int load(struct engine *e, struct txn *txn, struct now now)
     uint64_t bt_ms = hot.broker_ms > now.wall_ms ? hot.broker_ms : now.wall_ms;
     e->broker_offset_ms = bt_ms - now.boot_ms;
     e->opened_ms = bt_ms;
-    r = cache_load(&e->cache, txn, bt_ms, e->config.lease_ms);
+    r = keys_index(txn);
+    if (r == 0)
+        r = cache_load(&e->cache, txn, bt_ms, e->config.lease_ms);
     if (r < 0)
         return err_pass(r);
-    r = turn_store(cache_flush(&e->cache, txn));
+    r = log_open(e, txn, now);
+    if (r == 0)
+        r = turn_store(cache_flush(&e->cache, txn));
     return r == TURN_FULL ? err_raise(-ENOSPC) : r;
 }
 
@@ -139,15 +163,19 @@ int engine_open(const struct engine_config *config, struct now now, struct engin
     if (!e)
         return err_raise(-ENOMEM);
     e->config = *config;
+    e->config.kept_succeeded = config->kept_succeeded ? config->kept_succeeded : KEPT_SUCCEEDED;
+    e->config.kept_failed = config->kept_failed ? config->kept_failed : KEPT_FAILED;
+    e->config.kept_ms = config->kept_ms ? config->kept_ms : KEPT_MS;
     int r = cache_init(&e->cache);
     if (r == 0)
         r = store_begin(config->store, &txn);
     if (r == 0)
         r = load(e, txn, now);
-    if (r == 0)
-        r = store_commit(&txn);
     if (r != 0)
         return r < 0 ? err_pass(r) : r;
+    r = store_commit(&txn);
+    if (r != 0) /* full, or unknown: not an outcome of opening */
+        return r < 0 ? err_pass(r) : err_raise(r == STORE_FULL ? -ENOSPC : -EIO);
     cache_committed(&e->cache);
     show_all(e, now);
     *ret_engine = TAKE(e);
@@ -190,6 +218,10 @@ int engine_check(struct engine *e)
         r = cache_load(&fresh, txn, e->cache.hot.broker_ms, e->config.lease_ms);
     if (r == 0)
         r = cache_compare(&e->cache, &fresh);
+    if (r == 0)
+        r = key_uses_compare(&e->cache, txn);
+    if (r == 0)
+        r = usage_compare(&e->cache, txn);
     cache_deinit(&fresh);
     return r < 0 ? err_pass(r) : r;
 }

@@ -17,6 +17,9 @@
 
 enum { TURN_JOBS_MAX = 2000, TURN_BYTES_MAX = 4 << 20 };
 
+enum { KEPT_SUCCEEDED = 1000, KEPT_FAILED = 5000 };
+#define KEPT_MS (90ull * 24 * 3600 * 1000)
+
 struct now {
     uint64_t wall_ms; /* Unix time; may step */
     uint64_t boot_ms; /* since boot; never steps */
@@ -31,6 +34,9 @@ struct engine_config {
     uint64_t lease_ms;       /* silence after which a lease is lost */
     void (*random)(void *arg, void *p, size_t n);
     void *random_arg;
+    uint64_t kept_succeeded; /* newest ended jobs an account keeps; 0: KEPT_SUCCEEDED */
+    uint64_t kept_failed;    /* the same for those that did not succeed; 0: KEPT_FAILED */
+    uint64_t kept_ms;        /* and no longer than this after their end; 0: KEPT_MS */
     bool checks_aborts; /* after each abort compare the cache with a fresh load (tests, debug) */
 };
 
@@ -78,6 +84,8 @@ struct effects {
     struct effect_job *jobs;            /* changed: wake their watchers */
     struct effect_object *objects_gone; /* nothing refers to them any more: delete */
     struct effect_pipe *known;          /* pipes that showed a good credential */
+    bool keys_changed;                  /* some key may do less: its watches must be looked at */
+    uint64_t erased;                    /* number of an account that is gone; 0: none */
     uint64_t last_seq;                  /* of the event log: wake its watchers when it rose */
 };
 MUST_USE int effects_init(struct effects *fx);
@@ -94,6 +102,9 @@ MUST_USE int engine_turn(struct engine *e, struct now now, struct inbound *reque
 /* How long the loop may sleep before something falls due; at most `most_ms`. 1 or less: run a turn
  * now, even an empty one (0: the last turn stopped at its limit of jobs). */
 uint32_t engine_idle_ms(const struct engine *e, struct now now, uint32_t most_ms);
+
+/* Writes what is otherwise written now and then, for a clean shutdown. As engine_turn(). */
+MUST_USE int engine_save(struct engine *e, struct now now, struct effects *fx);
 
 /* Answers every parked poll with nothing, for a clean shutdown. */
 void engine_drain(struct engine *e, struct effects *fx);

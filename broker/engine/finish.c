@@ -2,11 +2,13 @@
  *
  * The fencing token decides: whoever does not hold the lease (any more) is refused LEASE_LOST, and
  * the same finish said twice gets the same answer, because `done` keeps the token. */
+#include "engine/abuse.h"
 #include "engine/job.h"
 
 #include "store/keys.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 int lease_by_ref(struct turn *t, const Rota__LeaseRef *ref, struct lease **ret_lease,
                  Rota__State *ret_state)
@@ -77,16 +79,67 @@ static int step_facts(struct turn *t, struct step *s, const Rota__Finish *q)
     return 0;
 }
 
-static int hold_artifacts(struct turn *t, const struct account *a, const Rota__Finish *q)
+static int hold_artifacts(struct turn *t, struct account *a, const Rota__Finish *q)
 {
     for (size_t i = 0; i < q->n_artifact; i++) {
         const Rota__Artifact *artifact = q->artifact[i];
-        int r = object_hold(t, (uint8_t)artifact->kind, a->number, artifact->sha256.data,
-                            artifact->size);
+        int r = object_hold(t, (uint8_t)artifact->kind, a, artifact->sha256.data, artifact->size);
         if (r != 0)
             return r;
     }
     return 0;
+}
+
+/* ---- the size of a bundle ---- */
+
+/* What a device downloads. */
+static uint64_t bundle_bytes(const Rota__Finish *q)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < q->n_artifact; i++)
+        if (q->artifact[i]->kind == ROTA__OBJECT_KIND__BUNDLE ||
+            q->artifact[i]->kind == ROTA__OBJECT_KIND__ASSETS)
+            bytes += q->artifact[i]->size;
+    return bytes;
+}
+
+/* Only the log stays of a build that is too large; the rest is deleted. */
+static int keep_log(struct turn *t, const struct account *a, Rota__Finish *q)
+{
+    Rota__Artifact **kept =
+        arena_alloc(t->fx->arena, (q->n_artifact + 1) * sizeof(Rota__Artifact *));
+    size_t n = 0;
+    int r = kept ? 0 : err_raise(-ENOMEM);
+    for (size_t i = 0; i < q->n_artifact && r == 0; i++) {
+        Rota__Artifact *artifact = q->artifact[i];
+        if (artifact->kind == ROTA__OBJECT_KIND__BUILD_LOG)
+            kept[n++] = artifact;
+        else
+            r = object_unheld(t, (uint8_t)artifact->kind, a, artifact->sha256.data);
+    }
+    q->artifact = kept;
+    q->n_artifact = n;
+    q->attestation = NULL;
+    return r;
+}
+
+/* A worker asks before it uploads, so this is for one that does not, and for a limit that was
+ * lowered meanwhile: the finish counts, but as a failure of this name. */
+static int check_bundle(struct turn *t, struct account *a, Rota__Finish *q, struct step *s)
+{
+    const struct limits *limits;
+    uint64_t bytes = bundle_bytes(q);
+    int r = account_limits(t, a, &limits);
+    if (r != 0 || s->to != ROTA__STATE__SUCCEEDED || bytes <= limits->bundle_bytes_max)
+        return r;
+    char *text = arena_alloc(t->fx->arena, 128);
+    if (!text)
+        return err_raise(-ENOMEM);
+    snprintf(text, 128, "bundle and assets have %llu bytes, at most %llu",
+             (unsigned long long)bytes, (unsigned long long)limits->bundle_bytes_max);
+    *s = step_of(ROTA__STATE__FAILED, s->why, E_BUNDLE_TOO_LARGE);
+    s->error_text = span_str(text);
+    return keep_log(t, a, q);
 }
 
 /* 0 and *ret_state, or a refusal. */
@@ -106,12 +159,20 @@ static int finish(struct turn *t, const Rota__Finish *q, Rota__State *ret_state)
     r = turn_vetted(t);
     if (r != 0)
         return r;
+    Rota__Finish kept = *q;
+    struct account *a = l->account;
+    struct job_id job = l->job;
     step_error(&s, q->error);
-    r = step_facts(t, &s, q);
+    if (q->n_artifact)
+        r = check_bundle(t, l->account, &kept, &s);
     if (r == 0)
-        r = hold_artifacts(t, l->account, q);
+        r = step_facts(t, &s, &kept);
+    if (r == 0)
+        r = hold_artifacts(t, l->account, &kept);
     if (r == 0)
         r = lease_move(t, l, &s);
+    if (r == 0)
+        r = abuse_finish(t, a, job, &kept);
     *ret_state = s.to;
     return r;
 }

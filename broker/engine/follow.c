@@ -55,7 +55,7 @@ int follow_ended(struct turn *t, struct job_id parent)
     struct mark_row mark = {{"", 0}};
     if (!t->cache->hot.waits)
         return 0;
-    t->cache->has_follow = true;
+    SET(t->undo, t->cache->has_follow, true);
     return turn_store(row_put(t->txn, &follow_row_type, key_id(&k, parent), &mark));
 }
 

@@ -54,5 +54,8 @@ int turn_heat(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
     result->slots = p->heat_slots;
     result->until_ms = p->heat_until_ms;
     reply->heat = result;
-    return heat_event(t, p);
+    int r = heat_event(t, p);
+    return r == 0 ? trail_note(t, p->name, "%u slots for %llu s", q->slots,
+                               (unsigned long long)q->for_ms / 1000)
+                  : r;
 }

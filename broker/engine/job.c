@@ -1,7 +1,9 @@
 /* job.c: job_load() and job_move(). A move leaves one place and enters another; both halves are a
  * switch over the few places there are, the rest is common. */
-#include "engine/job.h"
-
+#include "engine/classes.h"
+#include "engine/life.h"
+#include "engine/usage.h"
+#include "sched/month.h"
 #include "source_ref.h"
 #include "store/keys.h"
 
@@ -31,126 +33,9 @@ bool job_may(Rota__State from, Rota__State to)
     return (size_t)from < ARRAY_LEN(moves) && (moves[from] & 1u << to);
 }
 
-static bool has_ended(Rota__State s)
+bool job_has_ended(Rota__State s)
 {
     return s >= ROTA__STATE__SUCCEEDED;
-}
-
-/* ---- loading ---- */
-
-static int load_done(struct turn *t, struct job *j, bool *ret_found)
-{
-    struct done_row row;
-    struct key_buf k;
-    int r = row_get(t->txn, &done_row_type, key_id(&k, j->id), &row);
-    *ret_found = r == 0;
-    if (r != 0)
-        return r == STORE_MISSING ? 0 : turn_store(r);
-    j->state = (Rota__State)row.state;
-    j->attempt = row.attempt;
-    j->finished_ms = row.finished_ms;
-    j->is_refunded = row.is_refunded;
-    if (row.pool && row.pool <= POOLS_MAX)
-        j->pool = t->cache->pools[row.pool];
-    return 0;
-}
-
-static int load_state(struct turn *t, struct job *j)
-{
-    struct state_row row;
-    struct key_buf k;
-    int r = row_get(t->txn, &state_row_type, key_id(&k, j->id), &row);
-    if (r != 0)
-        return r == STORE_MISSING ? 0 : turn_store(r);
-    if (row.priority)
-        j->priority = row.priority;
-    if (row.pool && row.pool <= POOLS_MAX)
-        j->pool = t->cache->pools[row.pool];
-    if (j->lease)
-        return 0;
-    j->attempt = row.attempt;
-    if (row.state)
-        j->state = (Rota__State)row.state;
-    j->due_ms = row.due_ms;
-    j->due_clock = row.due_clock;
-    j->waits = row.waits;
-    j->since_ms = row.since_ms;
-    j->reason = span_of(turn_str(t, row.reason), row.reason.n);
-    j->by = span_of(turn_str(t, row.by), row.by.n);
-    return j->reason.p && j->by.p ? 0 : err_raise(-ENOMEM);
-}
-
-static int load_place(struct turn *t, struct job *j)
-{
-    bool found = false;
-    j->lease = cache_lease(t->cache, j->id);
-    int r = j->lease ? 0 : load_done(t, j, &found);
-    if (r == 0 && !found)
-        r = load_state(t, j);
-    if (r == 0 && j->lease) {
-        j->state = ROTA__STATE__LEASED;
-        j->pool = j->lease->tally->pool;
-        j->attempt = j->lease->attempt;
-    }
-    return r;
-}
-
-int job_load(struct turn *t, struct job_id id, struct job *ret_job)
-{
-    struct job_row row;
-    struct key_buf k;
-    int r = row_get(t->txn, &job_row_type, key_id(&k, id), &row);
-    if (r != 0)
-        return r < 0 ? err_pass(r) : r;
-    if (row.pool > POOLS_MAX || !t->cache->pools[row.pool])
-        return err_raise(-EBADMSG);
-    struct job j = {.id = id,
-                    .state = ROTA__STATE__READY,
-                    .pool = t->cache->pools[row.pool],
-                    .home = t->cache->pools[row.pool],
-                    .app = row.app,
-                    .platform = row.platform,
-                    .priority = row.priority,
-                    .priority_home = row.priority,
-                    .attempts_max = row.attempts_max,
-                    .supersedes = row.supersedes,
-                    .is_charged = row.is_charged,
-                    .key_serial = row.key_serial,
-                    .published_ms = row.published_ms};
-    uint64_t account = row.account;
-    if (row.after.n) {
-        j.after = span_of(turn_str(t, row.after), row.after.n);
-        if (!j.after.p)
-            return err_raise(-ENOMEM);
-    }
-    r = cache_account(t->cache, t->txn, account, &j.account);
-    if (r == 0)
-        r = load_place(t, &j);
-    if (r == 0)
-        j.tally = account_tally(t->cache, j.account, j.pool);
-    if (r == 0 && !j.tally)
-        return err_raise(-ENOMEM);
-    if (r == 0)
-        *ret_job = j;
-    return r == STORE_MISSING ? err_raise(-EBADMSG) : r;
-}
-
-int job_load_known(struct turn *t, struct job_id id, struct job *ret_job)
-{
-    int r = job_load(t, id, ret_job);
-    return r == STORE_MISSING ? err_raise(-EBADMSG) : r < 0 ? err_pass(r) : r;
-}
-
-int job_load_for(struct turn *t, const char *text, struct job *ret_job)
-{
-    struct job_id id;
-    int r = job_parse(t, text, &id);
-    if (r != 0)
-        return r;
-    r = job_load(t, id, ret_job);
-    if (r == STORE_MISSING || (r == 0 && !auth_sees(&t->who, ret_job->account->number)))
-        return turn_refuse(t, E_JOB_UNKNOWN, "no job %s", text);
-    return r < 0 ? err_pass(r) : 0;
 }
 
 struct step step_of(Rota__State to, Rota__EventKind why, enum error_code code)
@@ -234,6 +119,8 @@ static int leave_done(struct turn *t, struct job *j)
     int r = turn_store(txn_del(t->txn, TABLE_DONE, key_id(&k, j->id)));
     if (r == 0)
         r = turn_store(txn_del(t->txn, TABLE_JOB_OF, key_of_finished(&k, j->finished_ms, j->id)));
+    if (r == 0 && j->state == ROTA__STATE__DEAD)
+        r = source_unkeep(t, j);
     return r;
 }
 
@@ -244,38 +131,58 @@ static int leave_row(struct turn *t, enum table table, struct span key)
     return r == STORE_MISSING ? err_raise(-EBADMSG) : turn_store(r);
 }
 
+static int leave_ready(struct turn *t, const struct job *j)
+{
+    struct key_buf k;
+    head_leave(t->cache, j->tally, j->priority, j->id);
+    return leave_row(t, TABLE_READY, ready_key(&k, j));
+}
+
 static int leave(struct turn *t, struct job *j)
 {
     struct key_buf k;
     if (j->state == ROTA__STATE__READY)
-        return leave_row(t, TABLE_READY, ready_key(&k, j));
+        return leave_ready(t, j);
     if (j->state == ROTA__STATE__HELD)
         return leave_row(t, TABLE_HELD, key_id(&k, j->id));
     if (is_due_row(j->state, j->waits, j->due_ms))
         return leave_row(t, TABLE_DELAYED, key_due(&k, j->due_clock, j->due_ms, j->id));
     if (j->state == ROTA__STATE__LEASED)
         return leave_lease(t, j);
-    return has_ended(j->state) ? leave_done(t, j) : 0;
+    return job_has_ended(j->state) ? leave_done(t, j) : 0;
 }
 
-/* The job's own source goes with its last job, but a dead one may be tried again. */
-static int source_release(struct turn *t, const struct job *j)
+/* Of what the job's row names; SOURCE_NONE: it has none of its own. */
+static int source_of(struct turn *t, const struct job *j, struct source_ref *ret_source)
 {
     struct job_row row;
     struct key_buf k;
-    struct source_ref source;
     int r = turn_store(row_get(t->txn, &job_row_type, key_id(&k, j->id), &row));
     if (r != 0)
         return r;
-    if (source_ref_parse(row.source, &source) != 0)
-        return err_raise(-EBADMSG);
-    if (source.kind != SOURCE_UPLOAD)
-        return 0;
+    return source_ref_parse(row.source, ret_source) == 0 ? 0 : err_raise(-EBADMSG);
+}
+
+int source_release(struct turn *t, const struct job *j)
+{
+    struct source_ref source;
+    int r = source_of(t, j, &source);
+    if (r != 0 || source.kind != SOURCE_UPLOAD)
+        return r;
     return object_release(t, ROTA__OBJECT_KIND__SOURCE, j->account, source.sha256);
 }
 
-/* Is it given back what publishing it took of the month's quota? */
-static bool is_refund(const struct job *j, const struct step *s)
+/* The job's own source goes with its last job, but a dead one may be tried again. */
+static int source_settle(struct turn *t, const struct job *j, Rota__State to)
+{
+    struct source_ref source;
+    int r = source_of(t, j, &source);
+    if (r != 0 || source.kind != SOURCE_UPLOAD)
+        return r;
+    return to == ROTA__STATE__DEAD ? source_keep(t, j->id) : source_release(t, j);
+}
+
+bool job_is_refund(const struct job *j, const struct step *s)
 {
     return j->is_charged && (s->to == ROTA__STATE__DEAD ||
                              (s->to == ROTA__STATE__CANCELLED && (!j->attempt || s->refunds)));
@@ -293,7 +200,8 @@ static int enter_done(struct turn *t, const struct job *j, const struct step *s)
                             .facts = s->facts,
                             .artifact_bytes = s->artifact_bytes,
                             .pool = j->pool == j->home ? 0 : j->pool->number,
-                            .is_refunded = is_refund(j, s)};
+                            .is_refunded = job_is_refund(j, s),
+                            .charge_month = j->charge_month};
     struct key_buf k;
     struct mark_row mark = {{"", 0}};
     if (j->lease) {
@@ -306,8 +214,8 @@ static int enter_done(struct turn *t, const struct job *j, const struct step *s)
     if (r == 0)
         r = turn_store(
             row_put(t->txn, &job_of_row_type, key_of_finished(&k, t->now.wall_ms, j->id), &mark));
-    if (r == 0 && s->to != ROTA__STATE__DEAD)
-        r = source_release(t, j);
+    if (r == 0)
+        r = source_settle(t, j, s->to);
     if (r == 0 && j->supersedes)
         r = supersede_forget(t, j);
     if (r == 0)
@@ -319,11 +227,13 @@ static int enter(struct turn *t, const struct job *j, const struct step *s)
 {
     struct key_buf k;
     struct mark_row mark = {{"", 0}};
-    if (s->to == ROTA__STATE__READY)
+    if (s->to == ROTA__STATE__READY) {
+        head_enter(t->cache, j->tally, j->priority, j->id);
         return turn_store(row_put(t->txn, &ready_row_type, ready_key(&k, j), &mark));
+    }
     if (s->to == ROTA__STATE__HELD)
         return turn_store(row_put(t->txn, &held_row_type, key_id(&k, j->id), &mark));
-    if (has_ended(s->to))
+    if (job_has_ended(s->to))
         return enter_done(t, j, s);
     if (!is_due_row(s->to, s->waits, s->due_ms))
         return 0;
@@ -347,9 +257,11 @@ static int state_write(struct turn *t, const struct job *j, const struct step *s
                             .reason = s->reason,
                             .by = s->by,
                             .error_name = s->error_name,
-                            .error_text = s->error_text};
-    bool is_plain = !row.attempt && !row.priority && !row.pool && !row.state && !row.error_name.n;
-    if (!is_plain && !has_ended(s->to))
+                            .error_text = s->error_text,
+                            .charge_month = j->charge_month};
+    bool is_plain = !row.attempt && !row.priority && !row.pool && !row.state && !row.error_name.n &&
+                    !row.charge_month;
+    if (!is_plain && !job_has_ended(s->to))
         return turn_store(row_put(t->txn, &state_row_type, key_id(&k, j->id), &row));
     if (was_born)
         return 0;
@@ -365,10 +277,9 @@ static int move_event(struct turn *t, const struct job *j, Rota__State from, str
     Rota__Event *event = event_new(t, s->why);
     if (event) {
         event->job = turn_job(t, j->id);
-        event->account_number = j->account->number;
+        event_account(event, j->account);
         event->from = from;
         event->state = s->to;
-        event->tier = (Rota__Tier)j->account->tier;
         event->pool = from_pool->name;
         event->to_pool = j->pool == from_pool ? (char *)"" : j->pool->name;
         event->reason = turn_str(t, s->reason);
@@ -379,7 +290,7 @@ static int move_event(struct turn *t, const struct job *j, Rota__State from, str
             event->attempt = l->attempt;
         }
     }
-    effect_job(t, j->id, j->account->number, has_ended(s->to));
+    effect_job(t, j->id, j->account->number, job_has_ended(s->to));
     return event_append(t, event);
 }
 
@@ -394,12 +305,22 @@ static bool is_same_place(const struct job *before, const struct step *s)
             before->due_ms == s->due_ms && before->due_clock == s->due_clock);
 }
 
-static void apply_step(struct job *j, const struct step *s)
+/* Tried again: all attempts anew, and what was given back is taken of this month. */
+static void begin_anew(struct turn *t, struct job *j)
+{
+    uint16_t month = month_of(t->now.wall_ms);
+    j->attempt = 0;
+    if (j->is_refunded)
+        j->charge_month = month == month_of(j->published_ms) ? 0 : month;
+    j->is_refunded = false;
+}
+
+static void apply_step(struct turn *t, struct job *j, const struct step *s)
 {
     if (s->forgives)
         j->attempt--;
-    if (has_ended(j->state))
-        j->attempt = 0; /* tried again: all attempts anew */
+    if (job_has_ended(j->state))
+        begin_anew(t, j);
     if (s->priority)
         j->priority = s->priority;
     if (s->pool)
@@ -409,10 +330,12 @@ static void apply_step(struct job *j, const struct step *s)
 int job_move(struct turn *t, struct job *j, const struct step *s)
 {
     assert(job_may(j->state, s->to) && s->to != ROTA__STATE__LEASED);
+    if (t->is_trial)
+        return 0;
     Rota__State from = j->state;
     struct pool *from_pool = j->pool;
     struct job before = *j;
-    apply_step(j, s);
+    apply_step(t, j, s);
     if (s->pool) {
         j->tally = account_tally(t->cache, j->account, j->pool);
         if (!j->tally)
@@ -423,9 +346,21 @@ int job_move(struct turn *t, struct job *j, const struct step *s)
     int r = is_same ? 0 : enter(t, j, s);
     if (r == 0)
         r = state_write(t, j, s, from == ROTA__STATE__STATE_NONE);
+    if (r == 0)
+        r = aside_moved(t, &before, j, s);
     if (r == 0 && from != ROTA__STATE__STATE_NONE)
         r = move_event(t, j, from, from_pool, j->lease, s);
-    if (r == 0 && before.waits && !s->waits && has_ended(s->to))
+    if (r == 0 && j->lease && job_has_ended(s->to))
+        durations_note(t, j->lease);
+    if (r == 0 && j->lease)
+        r = class_run_ended(t, j->lease, s);
+    if (r == 0)
+        r = usage_moved(t, &before, j, s);
+    if (r == 0 && job_has_ended(s->to))
+        r = retention_note(t, j->account);
+    if (r == 0)
+        r = key_use_moved(t, &before, j, s);
+    if (r == 0 && before.waits && !s->waits && job_has_ended(s->to))
         r = follow_forget(t, &before);
     if (r == 0 && from != ROTA__STATE__STATE_NONE && !is_same)
         r = leave(t, &before);
@@ -448,6 +383,7 @@ int job_leave_ready(struct turn *t, struct tally *tally, struct span key)
     int r = turn_store(txn_del(t->txn, TABLE_READY, key));
     if (r != 0)
         return r;
+    head_leave(t->cache, tally, ((const uint8_t *)key.p)[READY_PRIORITY_AT], key_tail_id(key));
     SET(t->undo, tally->now.ready, tally->now.ready - 1);
     SET(t->undo, tally->now.running, tally->now.running + 1);
     SET(t->undo, tally->account->running, tally->account->running + 1);

@@ -35,6 +35,7 @@ struct job {
     bool supersedes, is_charged, is_refunded;
     uint32_t key_serial;
     uint64_t published_ms, finished_ms;
+    uint16_t charge_month; /* that pays for it; 0: the month of its publish */
     uint64_t due_ms; /* DELAYED, with a row in `delayed` */
     uint8_t due_clock;
     uint16_t waits;         /* DELAYED: jobs it still waits for */
@@ -77,6 +78,12 @@ struct step step_stay(const struct job *j, Rota__EventKind why);
  * words. A handler's result. */
 MUST_USE int job_move(struct turn *t, struct job *j, const struct step *s);
 bool job_may(Rota__State from, Rota__State to);
+bool job_has_ended(Rota__State s);
+/* Is it given back what the job took of its month's quota? */
+bool job_is_refund(const struct job *j, const struct step *s);
+
+/* What was uploaded for the job alone goes. */
+MUST_USE int source_release(struct turn *t, const struct job *j);
 
 /* READY -> LEASED happens in dispatch.c, which has the lease to make; this is its half: the row of
  * `ready` goes, the counts change. */

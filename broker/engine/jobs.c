@@ -63,8 +63,9 @@ int lease_end_cancelled(struct turn *t, struct lease *l)
     struct step s = step_of(ROTA__STATE__CANCELLED, ROTA__EVENT_KIND__EVENT_FINISHED, E_CANCELLED);
     s.refunds = row.cancel_reason.n > superseded.n &&
                 memcmp(row.cancel_reason.p, superseded.p, superseded.n) == 0;
-    s.reason = span_of(turn_str(t, row.cancel_reason), row.cancel_reason.n);
-    return s.reason.p ? lease_move(t, l, &s) : err_raise(-ENOMEM);
+    s.reason = row.cancel_reason;
+    r = turn_keep(t, &s.reason);
+    return r == 0 ? lease_move(t, l, &s) : r;
 }
 
 int lease_lost(struct turn *t, struct lease *l)
@@ -123,7 +124,7 @@ int lease_save(struct turn *t, struct lease *l, struct span cancel_reason)
 /* Durable first, then told. */
 int job_cancel_leased(struct turn *t, struct lease *l, const char *reason)
 {
-    if (l->cancel_ms)
+    if (l->cancel_ms || t->is_trial)
         return 0;
     SET(t->undo, l->cancel_ms, t->now.wall_ms);
     SET(t->undo, l->version, l->version + 1);

@@ -1,29 +1,195 @@
-/* keyring.c: API keys are made, shown once, and revoked at once. */
-#include "engine/turn.h"
-
-#include "apikey.h"
-#include "store/keys.h"
+/* keyring.c: keys are found, narrowed, revoked at once, and in the end forgotten. */
+#include "engine/keyring.h"
 
 #include <errno.h>
-#include <sodium.h>
 
-static Rota__Key *key_message(struct turn *t, const struct key_row *row, struct span account)
+enum { FORGET_SLICE = 32 }; /* revoked keys that one new key lets go at most */
+
+/* ---- rows ---- */
+
+static int key_put(struct txn *txn, const uint8_t *hash, const struct key_row *row)
 {
-    Rota__Key *m = arena_alloc(t->fx->arena, sizeof *m);
-    if (!m)
-        return NULL;
-    rota__key__init(m);
-    m->serial = row->serial;
-    m->prefix = turn_str(t, row->prefix);
-    m->account = turn_str(t, account);
-    m->name = turn_str(t, row->name);
-    m->role = (Rota__Role)row->role;
-    m->created_ms = row->created_ms;
-    m->revoked_ms = row->revoked_ms;
-    return m;
+    struct key_of_row of = {.is_revoked = row->revoked_ms ? 1 : 0};
+    struct key_buf k;
+    int r = row_put(txn, &key_row_type, span_of(hash, APIKEY_HASH_BYTES), row);
+    if (r == 0)
+        r = row_put(txn, &key_of_row_type, key_of_key(&k, row->account, row->serial), &of);
+    return r;
 }
 
-static int key_event(struct turn *t, Rota__EventKind kind, const struct key_row *row)
+int key_write(struct txn *txn, const uint8_t *hash_key, const char *text, const struct key_row *row)
+{
+    struct key_serial_row serial;
+    struct key_buf k;
+    apikey_hash(hash_key, text, serial.hash);
+    int r = key_put(txn, serial.hash, row);
+    if (r == 0)
+        r = row_put(txn, &key_serial_row_type, key_u32(&k, row->serial), &serial);
+    return r;
+}
+
+static struct span held(struct turn *t, struct span text)
+{
+    return span_of(turn_str(t, text), text.n);
+}
+
+int key_read(struct turn *t, uint32_t serial, struct key_held *ret_key)
+{
+    struct key_serial_row at;
+    struct key_row row;
+    struct key_buf k;
+    int r = row_get(t->txn, &key_serial_row_type, key_u32(&k, serial), &at);
+    if (r == 0)
+        r = row_get(t->txn, &key_row_type, span_of(at.hash, sizeof at.hash), &row);
+    if (r != 0)
+        return r < 0 ? err_pass(r) : r;
+    memcpy(ret_key->hash, at.hash, sizeof ret_key->hash);
+    row.prefix = held(t, row.prefix);
+    row.name = held(t, row.name);
+    row.member = held(t, row.member);
+    row.app = held(t, row.app);
+    ret_key->row = row;
+    return 0;
+}
+
+int keys_index(struct txn *txn)
+{
+    AUTO(cursor) cursor = NULL;
+    struct span key, value;
+    uint64_t keys, indexed;
+    int r = txn_count(txn, TABLE_KEY_SERIAL, &keys);
+    if (r == 0)
+        r = txn_count(txn, TABLE_KEY_OF, &indexed);
+    if (r != 0 || keys == indexed)
+        return r;
+    r = cursor_open(txn, TABLE_KEY_SERIAL, &cursor);
+    if (r == 0)
+        r = cursor_seek(cursor, span_of("", 0), &key, &value);
+    for (; r == 0; r = cursor_next(cursor, &key, &value)) {
+        struct key_serial_row at;
+        struct key_row row;
+        struct key_buf k;
+        uint32_t serial = get_be32(key.p);
+        r = row_decode(&key_serial_row_type, key, value, &at);
+        if (r == 0)
+            r = row_get(txn, &key_row_type, span_of(at.hash, sizeof at.hash), &row);
+        if (r != 0)
+            return r;
+        struct key_of_row of = {.is_revoked = row.revoked_ms ? 1 : 0};
+        r = row_put(txn, &key_of_row_type, key_of_key(&k, row.account, serial), &of);
+        if (r != 0)
+            return r;
+    }
+    return r == STORE_MISSING ? 0 : r;
+}
+
+/* ---- an account's keys ---- */
+
+/* Serials of the account's keys, in the arena, those revoked in front; in each part oldest first.
+ */
+struct serials {
+    uint32_t *item;
+    size_t revoked, n;
+};
+
+static int serials_walk(struct turn *t, uint64_t account, bool revoked, struct serials *s)
+{
+    AUTO(cursor) cursor = NULL;
+    struct key_buf k;
+    struct span key, value;
+    struct key_of_row of;
+    int r = turn_store(cursor_open(t->txn, TABLE_KEY_OF, &cursor));
+    if (r != 0)
+        return r;
+    for (r = cursor_seek(cursor, key_of_key(&k, account, 0), &key, &value);
+         r == 0 && get_be64(key.p) == account && s->n < KEYS_MAX + KEYS_REVOKED_KEPT;
+         r = cursor_next(cursor, &key, &value)) {
+        r = row_decode(&key_of_row_type, key, value, &of);
+        if (r < 0)
+            return err_pass(r);
+        if ((bool)of.is_revoked == revoked)
+            s->item[s->n++] = get_be32((const uint8_t *)key.p + 8);
+    }
+    return r < 0 ? err_pass(r) : 0;
+}
+
+static int serials_of(struct turn *t, uint64_t account, struct serials *ret_serials)
+{
+    struct serials s = {.n = 0};
+    s.item = arena_alloc(t->fx->arena, (KEYS_MAX + KEYS_REVOKED_KEPT) * sizeof *s.item);
+    if (!s.item)
+        return err_raise(-ENOMEM);
+    int r = serials_walk(t, account, true, &s);
+    s.revoked = s.n;
+    if (r == 0)
+        r = serials_walk(t, account, false, &s);
+    if (r == 0)
+        *ret_serials = s;
+    return r;
+}
+
+int keys_of(struct turn *t, uint64_t account, key_visitor *visit, void *arg)
+{
+    struct serials s;
+    int r = serials_of(t, account, &s);
+    for (size_t i = r == 0 ? s.revoked : 0; r == 0 && i < s.n; i++) {
+        struct key_held key;
+        r = turn_store(key_read(t, s.item[i], &key));
+        if (r == 0)
+            r = visit(t, &key, arg);
+    }
+    return r;
+}
+
+/* Nothing of it stays: jobs that name its serial name nobody from now on. */
+static int key_forget(struct turn *t, uint32_t serial)
+{
+    struct key_held key;
+    struct key_buf k;
+    int r = key_read(t, serial, &key);
+    if (r == 0)
+        r = key_use_drop(t, serial);
+    if (r == 0)
+        r = txn_del(t->txn, TABLE_KEY, span_of(key.hash, sizeof key.hash));
+    if (r == 0)
+        r = txn_del(t->txn, TABLE_KEY_SERIAL, key_u32(&k, serial));
+    if (r == 0)
+        r = txn_del(t->txn, TABLE_KEY_OF, key_of_key(&k, key.row.account, serial));
+    return turn_store(r);
+}
+
+int keys_forget_some(struct turn *t, uint64_t account, unsigned *budget)
+{
+    struct serials s;
+    struct key_held key;
+    int r = *budget ? serials_of(t, account, &s) : 0;
+    if (r != 0 || !*budget)
+        return r;
+    for (size_t i = 0; i < s.n && r == 0 && *budget; i++, --*budget) {
+        r = turn_store(key_read(t, s.item[i], &key));
+        if (r == 0)
+            r = key_revoke(t, &key);
+        if (r == 0)
+            r = key_forget(t, s.item[i]);
+    }
+    return r;
+}
+
+int keys_make_room(struct turn *t, uint64_t account)
+{
+    struct serials s;
+    int r = serials_of(t, account, &s);
+    if (r == 0 && s.n - s.revoked >= KEYS_MAX)
+        return turn_refuse(t, E_KEY_LIMIT, "the account has %d keys, as many as it may have",
+                           KEYS_MAX);
+    for (size_t i = 0; r == 0 && i < FORGET_SLICE && s.revoked - i >= KEYS_REVOKED_KEPT; i++)
+        r = key_forget(t, s.item[i]);
+    return r;
+}
+
+/* ---- acts ---- */
+
+int key_event(struct turn *t, Rota__EventKind kind, const struct key_row *row)
 {
     Rota__Event *event = event_new(t, kind);
     if (event) {
@@ -33,119 +199,152 @@ static int key_event(struct turn *t, Rota__EventKind kind, const struct key_row 
     return event_append(t, event);
 }
 
-int key_write(struct txn *txn, const uint8_t *hash_key, const char *text, const struct key_row *row)
+/* Requests behind this one hear of it at once, parked ones of workers are answered; the watches
+ * are looked at again after the commit. */
+static void key_changed(struct turn *t, const struct key_row *row)
 {
-    struct key_serial_row serial;
-    struct key_buf k;
-    apikey_hash(hash_key, text, serial.hash);
-    int r = row_put(txn, &key_row_type, span_of(serial.hash, sizeof serial.hash), row);
+    auth_distrust(t->engine->config.auth, row->serial);
+    t->fx->keys_changed = true;
+    if (row->revoked_ms && row->role != ROTA__ROLE__ACCOUNT)
+        workers_drop_key(t, row->serial);
+}
+
+int key_revoke(struct turn *t, struct key_held *key)
+{
+    if (key->row.revoked_ms)
+        return 0;
+    key->row.revoked_ms = t->now.wall_ms;
+    int r = turn_store(key_put(t->txn, key->hash, &key->row));
     if (r == 0)
-        r = row_put(txn, &key_serial_row_type, key_u32(&k, row->serial), &serial);
+        r = key_event(t, ROTA__EVENT_KIND__EVENT_KEY_REVOKED, &key->row);
+    key_changed(t, &key->row);
     return r;
 }
 
-int turn_key_create(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
+int key_narrow(struct turn *t, struct key_held *key, uint32_t scopes)
 {
-    const Rota__KeyCreate *q = request->key_create;
-    const struct engine_config *config = &t->engine->config;
-    struct account *a;
-    uint64_t number;
-    enum error_code code = auth_account(t->txn, &t->who, q->account, &number);
-    if (code != E_OK)
-        return turn_refuse(t, code, "account \"%s\": %s", q->account, error_row(code)->text);
-    if (q->role <= ROTA__ROLE__ROLE_NONE || q->role > ROTA__ROLE__GATEWAY)
-        return turn_refuse(t, E_ROLE_UNKNOWN, "no role %d", (int)q->role);
-    char *text = arena_alloc(t->fx->arena, APIKEY_TEXT_LEN + 1);
-    Rota__KeyCreateResult *result = arena_alloc(t->fx->arena, sizeof *result);
-    int r = text && result ? turn_store(cache_account(t->cache, t->txn, number, &a))
-                           : err_raise(-ENOMEM);
-    if (r != 0)
-        return r;
-    rota__key_create_result__init(result);
-    apikey_make(strcmp(config->environment, "production") == 0, text);
-    SET(t->undo, t->cache->hot.key_serial, t->cache->hot.key_serial + 1);
-    t->cache->hot_dirty = true;
-    struct key_row row = {.serial = t->cache->hot.key_serial,
-                          .account = number,
-                          .role = (uint8_t)q->role,
-                          .created_ms = t->now.wall_ms,
-                          .prefix = span_of(text, APIKEY_PREFIX_LEN),
-                          .name = span_str(q->name)};
-    r = key_write(t->txn, config->hash_key, text, &row);
-    if (r == 0)
-        r = key_event(t, ROTA__EVENT_KIND__EVENT_KEY_CREATED, &row);
-    result->key = key_message(t, &row, span_str(a->id));
-    result->credential = text;
-    reply->key_create = result;
-    return r == 0 && !result->key ? err_raise(-ENOMEM) : turn_store(r);
+    if (scopes == key->row.scopes)
+        return 0;
+    if (!scopes)
+        return key_revoke(t, key);
+    key->row.scopes = scopes;
+    int r = turn_store(key_put(t->txn, key->hash, &key->row));
+    key_changed(t, &key->row);
+    return r;
 }
 
-/* The serial that a prefix stands for; a prefix shared by several keys is refused. */
-static int serial_of_prefix(struct turn *t, const char *prefix, uint32_t *ret_serial)
+/* ---- finding ---- */
+
+/* Looks for the prefix among all keys (account 0) or an account's. */
+struct search {
+    const char *prefix;
+    uint32_t serial;
+    unsigned found;
+};
+
+static int search_visit(struct turn *t, struct key_held *key, void *arg)
+{
+    struct search *s = arg;
+    (void)t;
+    if (key->row.prefix.n == strlen(s->prefix) &&
+        memcmp(key->row.prefix.p, s->prefix, key->row.prefix.n) == 0) {
+        s->serial = key->row.serial;
+        s->found++;
+    }
+    return 0;
+}
+
+static int search_all(struct turn *t, struct search *s)
 {
     AUTO(cursor) cursor = NULL;
     struct span key, value;
-    unsigned found = 0;
     int r = turn_store(cursor_open(t->txn, TABLE_KEY, &cursor));
     if (r != 0)
         return r;
     for (r = cursor_seek(cursor, span_of("", 0), &key, &value); r == 0;
          r = cursor_next(cursor, &key, &value)) {
-        struct key_row row;
-        int decoded = row_decode(&key_row_type, key, value, &row);
-        if (decoded < 0)
-            return err_pass(decoded);
-        if (row.revoked_ms || row.prefix.n != strlen(prefix) ||
-            memcmp(row.prefix.p, prefix, row.prefix.n) != 0)
-            continue;
-        *ret_serial = row.serial;
-        found++;
+        struct key_held held_key;
+        r = row_decode(&key_row_type, key, value, &held_key.row);
+        if (r < 0)
+            return err_pass(r);
+        if (!held_key.row.revoked_ms)
+            search_visit(t, &held_key, s);
     }
-    if (r < 0)
-        return err_pass(r);
-    if (found > 1)
-        return turn_refuse(t, E_FIELD_INVALID, "%u keys begin with %s: name the serial", found,
-                           prefix);
-    return found ? 0 : turn_refuse(t, E_KEY_UNKNOWN, "no living key begins with \"%.12s\"", prefix);
+    return r < 0 ? err_pass(r) : 0;
 }
 
-int turn_key_revoke(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
+/* The serial that a prefix stands for; one that several keys share is refused. */
+static int serial_of(struct turn *t, const char *prefix, uint32_t *ret_serial)
 {
-    const Rota__KeyRevoke *q = request->key_revoke;
-    struct key_serial_row at;
-    struct key_row row;
-    struct account *a;
-    struct key_buf k;
-    uint32_t serial = q->serial;
-    if (t->engine->revoked_n == ARRAY_LEN(t->engine->revoked))
-        return turn_refuse(t, E_OVERLOADED, "too many keys are being revoked at once");
-    int r = serial ? 0 : serial_of_prefix(t, q->prefix, &serial);
+    struct search s = {.prefix = prefix};
+    int r = t->who.role == ROTA__ROLE__OPERATOR ? search_all(t, &s)
+                                                : keys_of(t, t->who.account, search_visit, &s);
     if (r != 0)
         return r;
-    r = row_get(t->txn, &key_serial_row_type, key_u32(&k, serial), &at);
-    if (r == STORE_MISSING)
-        return turn_refuse(t, E_KEY_UNKNOWN, "no key has serial %u", serial);
-    struct span hash = span_of(at.hash, sizeof at.hash);
-    if (r == 0)
-        r = row_get(t->txn, &key_row_type, hash, &row);
-    if (r == 0)
-        r = cache_account(t->cache, t->txn, row.account, &a);
+    if (s.found > 1)
+        return turn_refuse(t, E_FIELD_INVALID, "%u keys begin with %s: name the serial", s.found,
+                           prefix);
+    *ret_serial = s.serial;
+    return s.found ? 0
+                   : turn_refuse(t, E_KEY_UNKNOWN, "no living key begins with \"%.12s\"", prefix);
+}
+
+int key_find(struct turn *t, uint32_t serial, const char *prefix, struct key_held *ret_key)
+{
+    if (!serial && !prefix[0])
+        return turn_refuse(t, E_FIELD_MISSING, "neither prefix nor serial names a key");
+    int r = serial ? 0 : serial_of(t, prefix, &serial);
     if (r != 0)
-        return turn_store(r);
-    row.prefix = span_of(turn_str(t, row.prefix), row.prefix.n);
-    row.name = span_of(turn_str(t, row.name), row.name.n);
-    if (!row.revoked_ms) {
-        row.revoked_ms = t->now.wall_ms;
-        r = turn_store(row_put(t->txn, &key_row_type, hash, &row));
-        if (r == 0)
-            r = key_event(t, ROTA__EVENT_KIND__EVENT_KEY_REVOKED, &row);
-        workers_drop_key(t, serial);
-        t->engine->revoked[t->engine->revoked_n++] = serial;
-    }
-    reply->key_revoke = arena_alloc(t->fx->arena, sizeof *reply->key_revoke);
-    if (r != 0 || !reply->key_revoke)
-        return r ? r : err_raise(-ENOMEM);
-    rota__key_revoke_result__init(reply->key_revoke);
-    reply->key_revoke->key = key_message(t, &row, span_str(a->id));
-    return reply->key_revoke->key ? 0 : err_raise(-ENOMEM);
+        return r;
+    r = key_read(t, serial, ret_key);
+    if (r == STORE_MISSING || (r == 0 && !auth_sees(&t->who, ret_key->row.account)))
+        return turn_refuse(t, E_KEY_UNKNOWN, "no key has serial %u", serial);
+    return turn_store(r);
+}
+
+/* ---- messages ---- */
+
+static char **scope_names(struct turn *t, uint32_t scopes, size_t *ret_n)
+{
+    char **names = arena_alloc(t->fx->arena, SCOPES * sizeof(char *));
+    size_t n = 0;
+    for (size_t i = 0; names && i < SCOPES; i++)
+        if (scopes >> i & 1)
+            names[n++] = (char *)scope_name(i);
+    *ret_n = n;
+    return names;
+}
+
+int key_message(struct turn *t, const struct key_row *row, Rota__Key **ret_key)
+{
+    struct account *a;
+    Rota__Key *m = arena_alloc(t->fx->arena, sizeof *m);
+    int r = m ? turn_store(cache_account(t->cache, t->txn, row->account, &a)) : err_raise(-ENOMEM);
+    if (r != 0)
+        return r;
+    rota__key__init(m);
+    m->serial = row->serial;
+    m->prefix = turn_str(t, row->prefix);
+    m->account = turn_str(t, span_str(a->id));
+    m->name = turn_str(t, row->name);
+    m->role = (Rota__Role)row->role;
+    m->created_ms = row->created_ms;
+    m->revoked_ms = row->revoked_ms;
+    uint32_t scopes = row->scopes ? row->scopes : scopes_default((Rota__Role)row->role);
+    m->scope = scope_names(t, scopes, &m->n_scope);
+    m->expires_ms = row->expires_ms;
+    m->rate_minute = row->rate_minute;
+    m->builds_month = row->builds_month;
+    m->member = turn_str(t, row->member);
+    m->app = turn_str(t, row->app);
+    m->load = row->is_load;
+    *ret_key = m;
+    return m->scope ? 0 : err_raise(-ENOMEM);
+}
+
+const char *key_scopes_text(struct turn *t, uint32_t scopes)
+{
+    enum { TEXT_BYTES = 320 };
+    char *text = arena_alloc(t->fx->arena, TEXT_BYTES);
+    return text ? scopes_text(scopes, text, TEXT_BYTES) : "";
 }

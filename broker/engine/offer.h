@@ -11,6 +11,7 @@
 enum { AFTER_MAX = 16, PRIORITY_DEFAULT = 5, PRIORITY_LAST = 9, ATTEMPTS_MOST = 10 };
 
 struct offer {
+    const Rota__Publish *asked; /* as it came; what "the same body" means */
     const Rota__Publish *q; /* what was asked for */
     struct account *account;
     struct pool *pool; /* known once class_for_publish() was called */
@@ -29,8 +30,10 @@ struct offer {
     uint8_t request_hash[32];
 };
 
-/* Everything that can be refused. Writes nothing. 0, an E_ code or TURN_VET. */
-MUST_USE int offer_check(struct turn *t, const Rota__Publish *q, struct offer *ret_offer);
+/* Whose it is; what comes before the answer to a repeated one. Writes nothing. 0 or an E_ code. */
+MUST_USE int offer_open(struct turn *t, const Rota__Publish *q, struct offer *ret_offer);
+/* Everything else that can be refused. Writes nothing. 0, an E_ code or TURN_VET. */
+MUST_USE int offer_check(struct turn *t, struct offer *o);
 /* Class and app are made, the job is written. */
 MUST_USE int offer_accept(struct turn *t, struct offer *o, Rota__PublishResult *result);
 

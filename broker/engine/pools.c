@@ -4,7 +4,7 @@
  * brings classes into being by offering them, an operator by publishing to them. A worker serves
  * every class of its pool, because sharing one rotation with workers that refuse some jobs can
  * starve a tier.        */
-#include "engine/turn.h"
+#include "engine/classes.h"
 
 #include "form.h"
 #include "store/keys.h"
@@ -34,7 +34,8 @@ static int class_make(struct turn *t, const char *name, struct pool *p)
     memcpy(class->name, name, strnlen(name, CLASS_NAME_MAX));
     SET(t->undo, c->classes_n, c->classes_n + 1);
     struct class_row row = {.pool = p->number};
-    return turn_store(row_put(t->txn, &class_row_type, span_str(name), &row));
+    int r = turn_store(row_put(t->txn, &class_row_type, span_str(name), &row));
+    return r == 0 ? pool_settle(t, p) : r;
 }
 
 _Static_assert((int)CLASS_LEN_MAX == CLASS_NAME_MAX && (int)CLASS_LEN_MAX == POOL_NAME_MAX,

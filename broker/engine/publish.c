@@ -3,7 +3,8 @@
  * What is written at once is what must be: the job (appended), its place, its event, its
  * idempotency key; the account's counts and ring once at the end of the turn; listings later
  * (fold.c). */
-#include "engine/offer.h"
+#include "engine/abuse.h"
+#include "engine/life.h"
 #include "sched/retry.h"
 
 #include "store/keys.h"
@@ -15,8 +16,10 @@
 /* The request without its idempotency key, hashed: what "the same body" means. */
 static int offer_hash(struct turn *t, struct offer *o)
 {
-    Rota__Publish q = *o->q;
+    Rota__Publish q = *o->asked;
     q.idempotency_key = (char *)"";
+    if (!q.priority)
+        q.priority = PRIORITY_DEFAULT; /* said or not said: the same job */
     size_t n = rota__publish__get_packed_size(&q);
     uint8_t *packed = arena_alloc(t->fx->arena, n);
     if (!packed)
@@ -55,7 +58,6 @@ static struct job_row row_of(struct turn *t, const struct offer *o)
 {
     const Rota__Publish *q = o->q;
     const char *principal = t->origin ? t->origin->principal : t->who.account_id;
-    const char *address = t->origin ? t->origin->client_address : t->in->peer.address;
     return (struct job_row){
         .account = o->account->number,
         .app = o->app.number,
@@ -73,7 +75,6 @@ static struct job_row row_of(struct turn *t, const struct offer *o)
         .source = span_str(q->source),
         .spec = span_of(q->spec.data, q->spec.len),
         .principal = span_str(principal),
-        .client_address = span_str(address),
         .idempotency_key = span_str(q->idempotency_key),
         .ref = span_str(q->ref),
         .key_serial = t->who.key_serial,
@@ -131,10 +132,9 @@ static int write_event(struct turn *t, const struct offer *o, const struct job *
     Rota__Event *event = event_new(t, ROTA__EVENT_KIND__EVENT_PUBLISHED);
     if (event) {
         event->job = job;
-        event->account_number = o->account->number;
+        event_account(event, o->account);
         event->app = o->q->app;
         event->pool = o->pool->name;
-        event->tier = (Rota__Tier)o->account->tier;
         event->state = j->state;
     }
     return event_append(t, event);
@@ -155,7 +155,7 @@ static int write_source(struct turn *t, const struct offer *o)
 {
     if (o->source.kind != SOURCE_UPLOAD)
         return 0;
-    return object_hold(t, ROTA__OBJECT_KIND__SOURCE, o->account->number, o->source.sha256,
+    return object_hold(t, ROTA__OBJECT_KIND__SOURCE, o->account, o->source.sha256,
                        o->source_bytes);
 }
 
@@ -212,6 +212,11 @@ int offer_accept(struct turn *t, struct offer *o, Rota__PublishResult *result)
     r = offer_write(t, o, id, tally, result);
     if (r == 0)
         fold_add(t, id, o->account->number, o->app.number);
+    if (r == 0)
+        r = abuse_publish(t, o->account, o->app.family, id);
+    if (result->state == ROTA__STATE__READY &&
+        o->account->bars & (ROTA__BAR__BAR_REVIEW | ROTA__BAR__BAR_BLOCKED))
+        result->state = ROTA__STATE__HELD;
     return r;
 }
 
@@ -223,16 +228,22 @@ static int check_room(struct turn *t)
     return r < 0 ? err_pass(r) : 0;
 }
 
-int publish_one(struct turn *t, const Rota__Publish *q, Rota__PublishResult *result)
+int publish_one(struct turn *t, const Rota__Publish *asked, Rota__PublishResult *result)
 {
     struct offer o;
+    const Rota__Publish *q;
     rota__publish_result__init(result);
-    int r = offer_check(t, q, &o);
+    int r = preset_apply(t, asked, &q);
+    if (r == 0)
+        r = offer_open(t, q, &o);
+    o.asked = asked;
     if (r == 0 && q->idempotency_key[0])
         r = offer_replay(t, &o, result);
     if (r != 0 || result->replayed)
         return r;
-    r = check_room(t);
+    r = offer_check(t, &o);
+    if (r == 0)
+        r = check_room(t);
     if (r == 0)
         r = class_check(t, o.class);
     if (r == 0)

@@ -13,6 +13,7 @@ struct query {
     struct board *board;
     struct store *store;
     struct arena *arena;
+    struct auth *auth; /* NULL: what keys did lately is not known */
     const struct principal *who;
     const Rota__Request *request;
     Rota__Reply *reply;

@@ -21,7 +21,7 @@ enum error_code query_job_row(struct query *q, struct job_id id, struct job_row 
     if (r == STORE_MISSING || !auth_sees(q->who, row.account))
         return E_JOB_UNKNOWN;
     *ret_row = row;
-    return E_OK;
+    return auth_app(q->who, row.app_name);
 }
 
 /* Is there a row of this type? The rows of marks hold nothing that we need. */
@@ -42,29 +42,6 @@ static int get_state_row(struct query *q, struct job_id id, struct state_row *re
     if (r == STORE_MISSING)
         *ret_row = (struct state_row){0};
     return r < 0 ? err_pass(r) : 0;
-}
-
-enum error_code query_state(struct query *q, struct job_id id, Rota__State *ret_state)
-{
-    struct key_buf k;
-    struct done_row done;
-    int r = row_get(q->txn, &done_row_type, key_id(&k, id), &done);
-    if (r == 0)
-        *ret_state = (Rota__State)done.state;
-    if (r != STORE_MISSING)
-        return r < 0 ? query_fault(r) : E_OK;
-    bool is_leased = false;
-    struct state_row state;
-    r = has_row(q, TABLE_LEASE, key_id(&k, id), &is_leased);
-    if (r == 0 && is_leased) {
-        *ret_state = ROTA__STATE__LEASED;
-        return E_OK;
-    }
-    if (r == 0)
-        r = get_state_row(q, id, &state);
-    if (r == 0)
-        *ret_state = state.state ? (Rota__State)state.state : ROTA__STATE__READY;
-    return r < 0 ? query_fault(r) : E_OK;
 }
 
 static Rota__Error *stored_error(struct query *q, struct span name, struct span text,
@@ -112,6 +89,8 @@ static const char *superseded_by(const char *reason)
 static void fill_done(struct query *q, const struct done_row *done, Rota__Job *job)
 {
     job->state = (Rota__State)done->state;
+    if (done->pool)
+        job->pool = query_pool_name(q, done->pool);
     job->attempt = done->attempt;
     job->started_ms = done->started_ms;
     job->finished_ms = done->finished_ms;
@@ -128,6 +107,7 @@ static void fill_leased(struct query *q, struct job_id id, const struct lease_ro
                         Rota__Job *job)
 {
     job->state = ROTA__STATE__LEASED;
+    job->pool = query_pool_name(q, lease->pool);
     job->cancelling = lease->cancel_ms != 0;
     job->attempt = lease->attempt;
     job->started_ms = lease->granted_ms;
@@ -186,7 +166,7 @@ static int fill_waiting(struct query *q, struct job_id id, Rota__Job *job)
     return fill_parents(q, id, &state, job);
 }
 
-static int fill_place(struct query *q, struct job_id id, Rota__Job *job)
+static int fill_place(struct query *q, struct job_id id, uint64_t account, Rota__Job *job)
 {
     struct key_buf k;
     struct done_row done;
@@ -201,7 +181,8 @@ static int fill_place(struct query *q, struct job_id id, Rota__Job *job)
         fill_leased(q, id, &lease, job);
     if (r != STORE_MISSING)
         return r < 0 ? err_pass(r) : 0;
-    return fill_waiting(q, id, job);
+    r = fill_waiting(q, id, job);
+    return r == 0 && job->state == ROTA__STATE__READY ? query_job_review(q, account, job) : r;
 }
 
 static void fill_row(struct query *q, struct job_id id, const struct job_row *row, Rota__Job *job)
@@ -234,7 +215,7 @@ enum error_code query_job_fill(struct query *q, struct job_id id, const struct j
     if (!job)
         return E_MEMORY;
     fill_row(q, id, row, job);
-    int r = fill_place(q, id, job);
+    int r = fill_place(q, id, row->account, job);
     if (r < 0)
         return query_fault(r);
     if (q->is_short)

@@ -1,77 +1,54 @@
 /* query_stats.c: depth, age and load per tier and pool.
  *
- * Counts come from the board, where the queue thread keeps them as it goes. The age of the oldest
- * waiting job cannot be kept cheaply, so it is looked up: the ready table is sorted by (pool,
- * account, priority, id), and one seek per account finds its head job. HEADS_SCAN_MAX bounds the
- * work of one answer; beyond it the ages are those of the accounts looked at. */
+ * Counts come from the board, where the queue thread keeps them as it goes. Since when the head job
+ * of an account waits stands in its tally, so the greatest age takes a walk over the tallies: it
+ * follows the accounts that have jobs and never the jobs. HEADS_SCAN_MAX bounds the work of one
+ * answer; beyond it the ages are those of the accounts looked at. */
 #include "engine/query.h"
 #include "engine/query_parts.h"
+#include "sched/breaker.h"
 #include "sched/tier.h"
 
 #include <errno.h>
 
-enum { READY_KEY_BYTES = 2 + 8 + 1 + 16, STATS_POOLS_MAX = 256 };
+enum { STATS_POOLS_MAX = 256 };
 
-/* What the walk over the heads finds. */
+/* Greatest age of a head job, by tier. */
 struct heads {
     uint64_t oldest_ms[TIERS];
-    struct {
-        uint16_t pool;
-        uint64_t ready;
-    } pool[STATS_POOLS_MAX];
-    size_t pools_n;
 };
 
-static uint64_t *pool_ready(struct heads *h, uint16_t pool)
-{
-    for (size_t i = 0; i < h->pools_n; i++)
-        if (h->pool[i].pool == pool)
-            return &h->pool[i].ready;
-    if (h->pools_n == STATS_POOLS_MAX)
-        return NULL;
-    h->pool[h->pools_n].pool = pool;
-    return &h->pool[h->pools_n++].ready;
-}
-
 /* One account's head job in one pool. */
-static int head_visit(struct query *q, struct heads *h, uint16_t pool, uint64_t account,
-                      struct job_id id)
+static int head_visit(struct query *q, struct heads *h, struct span key, struct span value)
 {
     struct key_buf k;
-    struct account_row row;
     struct tally_row tally;
-    int r = row_get(q->txn, &account_row_type, key_u64(&k, account), &row);
-    if (r == 0) {
-        uint64_t since = job_id_ms(id), age = q->wall_ms > since ? q->wall_ms - since : 0;
-        uint8_t tier = row.tier < TIERS ? row.tier : TIERS - 1;
-        if (age > h->oldest_ms[tier])
-            h->oldest_ms[tier] = age;
-        r = row_get(q->txn, &tally_row_type, key_tally(&k, account, pool), &tally);
-    }
-    uint64_t *ready = r == 0 ? pool_ready(h, pool) : NULL;
-    if (ready)
-        *ready += tally.ready;
-    return r < 0 ? err_pass(r) : 0;
+    struct account_row row;
+    int r = row_decode(&tally_row_type, key, value, &tally);
+    if (r == 0 && (!tally.ready || !tally.head_ms))
+        return 0;
+    if (r == 0)
+        r = row_get(q->txn, &account_row_type, key_u64(&k, get_be64(key.p)), &row);
+    if (r != 0)
+        return r < 0 ? err_pass(r) : 0;
+    uint64_t age = q->wall_ms > tally.head_ms ? q->wall_ms - tally.head_ms : 0;
+    uint64_t *oldest_ms = &h->oldest_ms[row.tier < TIERS ? row.tier : TIERS - 1];
+    if (age > *oldest_ms)
+        *oldest_ms = age;
+    return 0;
 }
 
-/* Seeks from account to account: (pool, account) and then (pool, account + 1). */
 static int heads_walk(struct query *q, struct heads *h)
 {
     AUTO(cursor) cursor = NULL;
-    struct key_buf k;
-    struct span key, value, from = span_of("", 0);
-    int r = cursor_open(q->txn, TABLE_READY, &cursor);
+    struct span key, value;
+    int r = cursor_open(q->txn, TABLE_TALLY, &cursor);
+    if (r == 0)
+        r = cursor_seek(cursor, span_of("", 0), &key, &value);
     for (unsigned i = 0; r == 0 && i < HEADS_SCAN_MAX; i++) {
-        r = cursor_seek(cursor, from, &key, &value);
-        if (r || key.n != READY_KEY_BYTES)
-            break;
-        uint16_t pool = get_be16(key.p);
-        uint64_t account = get_be64((const uint8_t *)key.p + 2);
-        r = head_visit(q, h, pool, account, key_tail_id(key));
-        if (account == UINT64_MAX)
-            break;
-        static const struct job_id none;
-        from = key_ready(&k, pool, account + 1, 0, none);
+        r = head_visit(q, h, key, value);
+        if (r == 0)
+            r = cursor_next(cursor, &key, &value);
     }
     return r < 0 ? err_pass(r) : 0;
 }
@@ -93,42 +70,69 @@ static void fill_tiers(struct query *q, const struct board_totals *totals, const
         to->leased = from->leased;
         to->accounts = from->accounts;
         to->at_cap = from->at_cap;
+        to->barred = from->barred;
+        to->bars = from->bars;
         to->oldest_ms = h->oldest_ms[t];
         result->jobs += from->ready + from->delayed + from->held + from->leased;
         result->tier[result->n_tier++] = to;
     }
 }
 
-static uint64_t pool_leased(const struct board_lease *leases, size_t n, uint16_t pool)
+/* What only the queue thread knows of a pool. */
+static void pool_live(const struct board_pool *pools, size_t n, uint16_t pool,
+                      Rota__PoolStats *stats)
 {
-    uint64_t leased = 0;
-    for (size_t i = 0; i < n; i++)
-        leased += leases[i].pool == pool;
-    return leased;
+    for (size_t i = 0; i < n; i++) {
+        if (pools[i].pool != pool)
+            continue;
+        stats->waiting_workers = pools[i].waiting_workers;
+        stats->leased = pools[i].leased;
+        for (unsigned t = 0; t < TIERS; t++)
+            stats->ready += pools[i].ready[t];
+        stats->bars = pools[i].bars;
+    }
 }
 
-static uint32_t pool_waiting(const struct board_pool *pools, size_t n, uint16_t pool)
+static Rota__ClassStats *class_new(struct query *q, struct span name, const struct class_row *row,
+                                   uint64_t broker_ms)
 {
-    for (size_t i = 0; i < n; i++)
-        if (pools[i].pool == pool)
-            return pools[i].waiting_workers;
-    return 0;
+    static const char *const words[] = {
+        [BREAKER_CLOSED] = "closed", [BREAKER_OPEN] = "open", [BREAKER_HALF_OPEN] = "half-open"};
+    Rota__ClassStats *class;
+    QUERY_NEW(q, class, Rota__ClassStats, rota__class_stats__init);
+    if (!class)
+        return NULL;
+    class->class_ = query_str(q, name);
+    class->breaker =
+        query_text(q, row->breaker_state < ARRAY_LEN(words) ? words[row->breaker_state] : "");
+    class->faults = row->breaker_faults;
+    class->paused = row->is_paused;
+    if (row->breaker_until_ms > broker_ms)
+        class->open_until_ms = q->wall_ms + (row->breaker_until_ms - broker_ms);
+    return class;
 }
 
-/* The names of the classes that belong to the pool. */
-static int fill_classes(struct query *q, uint16_t pool, Rota__PoolStats *stats)
+/* The classes that belong to the pool. */
+static int fill_classes(struct query *q, uint16_t pool, uint64_t broker_ms, Rota__PoolStats *stats)
 {
     AUTO(cursor) cursor = NULL;
     struct span key, value;
     struct class_row row;
     stats->class_ = query_array(q, CLASSES_MAX);
-    int r = stats->class_ ? cursor_open(q->txn, TABLE_CLASS, &cursor) : -ENOMEM;
+    stats->class_state = query_array(q, CLASSES_MAX);
+    int r =
+        stats->class_ && stats->class_state ? cursor_open(q->txn, TABLE_CLASS, &cursor) : -ENOMEM;
     if (r == 0)
         r = cursor_seek(cursor, span_of("", 0), &key, &value);
     while (r == 0 && stats->n_class_ < CLASSES_MAX) {
         r = row_decode(&class_row_type, key, value, &row);
-        if (r == 0 && row.pool == pool)
+        if (r == 0 && row.pool == pool) {
             stats->class_[stats->n_class_++] = query_str(q, key);
+            Rota__ClassStats *class = class_new(q, key, &row, broker_ms);
+            if (!class)
+                return -ENOMEM;
+            stats->class_state[stats->n_class_state++] = class;
+        }
         if (r == 0)
             r = cursor_next(cursor, &key, &value);
     }
@@ -145,6 +149,9 @@ static Rota__PoolStats *pool_new(struct query *q, const struct pool_row *row)
     stats->c = row->c;
     stats->n = row->n;
     stats->number = row->number;
+    stats->run_ms_mean = row->run_ms_mean;
+    stats->run_ms_dev = row->run_ms_dev;
+    stats->run_count = row->run_count;
     if (row->heat_until_ms > q->wall_ms) {
         stats->heat_slots = row->heat_slots;
         stats->heat_until_ms = row->heat_until_ms;
@@ -154,10 +161,9 @@ static Rota__PoolStats *pool_new(struct query *q, const struct pool_row *row)
 
 /* What the pools are filled from. */
 struct pool_facts {
-    struct heads *heads;
-    struct board_lease *leases;
     struct board_pool *pools;
-    size_t leases_n, pools_n;
+    size_t pools_n;
+    uint64_t broker_ms; /* now */
 };
 
 static int fill_pool(struct query *q, struct pool_facts *f, struct span key, struct span value,
@@ -171,12 +177,9 @@ static int fill_pool(struct query *q, struct pool_facts *f, struct span key, str
     Rota__PoolStats *stats = pool_new(q, &row);
     if (!stats)
         return -ENOMEM;
-    const uint64_t *ready = pool_ready(f->heads, number);
-    stats->ready = ready ? *ready : 0;
-    stats->leased = pool_leased(f->leases, f->leases_n, number);
-    stats->waiting_workers = pool_waiting(f->pools, f->pools_n, number);
+    pool_live(f->pools, f->pools_n, number, stats);
     result->pool[result->n_pool++] = stats;
-    return fill_classes(q, number, stats);
+    return fill_classes(q, number, f->broker_ms, stats);
 }
 
 static int fill_pools(struct query *q, struct pool_facts *f, Rota__StatsResult *result)
@@ -198,18 +201,15 @@ static int fill_pools(struct query *q, struct pool_facts *f, Rota__StatsResult *
 
 static int stats_fill(struct query *q, Rota__StatsResult *result)
 {
-    AUTO_FREE struct board_lease *leases = NULL;
     AUTO_FREE struct board_pool *pools = NULL;
     struct heads heads = {0};
     struct board_totals totals;
-    struct pool_facts facts = {.heads = &heads};
+    struct pool_facts facts = {0};
     board_totals(q->board, &totals);
     int r = heads_walk(q, &heads);
     if (r == 0)
-        r = board_leases(q->board, &leases, &facts.leases_n);
-    if (r == 0)
         r = board_pools(q->board, &pools, &facts.pools_n);
-    facts.leases = leases;
+    facts.broker_ms = query_broker_ms(q, &totals);
     facts.pools = pools;
     fill_tiers(q, &totals, &heads, result);
     result->events = totals.last_seq;

@@ -49,7 +49,8 @@ static void name_account(struct query *q, struct reading *rd, Rota__Event *event
         rd->id = query_account_id(q, rd->account);
     }
     event->account = rd->id;
-    event->account_number = 0;
+    if (q->who->role != ROTA__ROLE__OPERATOR) /* who checks the log needs it: it is its key */
+        event->account_number = 0;
 }
 
 /* Adds one event if the caller may see it. STORE_FULL: the answer is full and the event not in it.
@@ -105,6 +106,13 @@ static enum error_code watch_events(struct query *q, Rota__WatchResult *result)
 {
     const Rota__Watch *watch = q->request->watch;
     struct reading rd = {.next = watch->from, .result = result};
+    if (q->who->app[0]) {
+        q->text = arena_printf(q->arena,
+                               "key %s is good for app \"%s\" only, the event log is "
+                               "about all: watch a job",
+                               q->who->key_prefix, q->who->app);
+        return E_KEY_APP;
+    }
     rd.limit = watch->limit ? watch->limit : EVENTS_LIMIT_DEFAULT;
     if (rd.limit > EVENTS_LIMIT_MAX)
         rd.limit = EVENTS_LIMIT_MAX;

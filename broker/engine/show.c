@@ -41,7 +41,13 @@ static void show_pools(struct engine *e)
         const struct pool *p = e->cache.pools[i];
         if (!p)
             continue;
-        struct board_pool b = {.pool = p->number, .waiting_workers = (uint32_t)p->polls.count};
+        struct board_pool b = {
+            .pool = p->number, .waiting_workers = (uint32_t)p->polls.count, .bars = p->bars};
+        b.leased = p->share.leased;
+        for (int t = 0; t < TIERS; t++) {
+            b.ready[t] = p->share.ready[t];
+            b.ring[t] = p->ring[t].count;
+        }
         memcpy(b.name, p->name, sizeof b.name);
         if (board_put_pool(e->config.board, &b) < 0)
             return; /* shown with the next turn */
@@ -50,15 +56,14 @@ static void show_pools(struct engine *e)
 
 void turn_show(struct engine *e, struct effects *fx, uint64_t bt_ms)
 {
-    for (unsigned i = 0; i < e->revoked_n; i++)
-        auth_revoke(e->config.auth, e->revoked[i]);
-    e->revoked_n = 0;
     for (const struct effect_job *job = fx->jobs; job; job = job->next)
         show_lease(e, job);
     for (const struct touched *touched = e->touched; touched; touched = touched->next)
         show_worker(e, touched);
     e->touched = NULL;
     show_pools(e);
+    for (int t = 0; t < TIERS; t++)
+        e->cache.totals.tier[t].bars = e->cache.tier_bars[t];
     e->cache.totals.turns = e->turns;
     e->cache.totals.last_seq = e->cache.hot.event_seq;
     e->cache.totals.broker_ms = bt_ms;

@@ -6,7 +6,11 @@
  * When the store or the memory is full, the whole turn is unwound and its requests are applied
  * again one by one, each in a transaction of its own, so that only those that do not fit are
  * refused: publishes, in practice, since store_has_room() keeps a reserve for finish and cancel. */
-#include "engine/job.h"
+#include "engine/abuse.h"
+#include "engine/bulk.h"
+#include "engine/classes.h"
+#include "engine/life.h"
+#include "engine/rates.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -31,10 +35,26 @@ static const struct {
     {ROTA__REQUEST__OP_APP_SET, turn_app_set},
     {ROTA__REQUEST__OP_KEY_CREATE, turn_key_create},
     {ROTA__REQUEST__OP_KEY_REVOKE, turn_key_revoke},
+    {ROTA__REQUEST__OP_KEY_USAGE, turn_key_usage},
+    {ROTA__REQUEST__OP_MEMBER_SET, turn_member_set},
+    {ROTA__REQUEST__OP_MEMBER_REMOVE, turn_member_remove},
+    {ROTA__REQUEST__OP_PRESET_SET, turn_preset_set},
+    {ROTA__REQUEST__OP_SCHEDULE_SET, turn_schedule_set},
+    {ROTA__REQUEST__OP_VAR_SET, turn_var_set},
+    {ROTA__REQUEST__OP_ACCOUNT_ERASE, turn_account_erase},
     {ROTA__REQUEST__OP_HOLD, turn_hold},
     {ROTA__REQUEST__OP_JOB_RELEASE, turn_job_release},
     {ROTA__REQUEST__OP_RETRY, turn_retry},
     {ROTA__REQUEST__OP_MOVE, turn_move},
+    {ROTA__REQUEST__OP_BULK_START, turn_bulk_start},
+    {ROTA__REQUEST__OP_BULK_STOP, turn_bulk_stop},
+    {ROTA__REQUEST__OP_REVIEW_GET, turn_review_get},
+    {ROTA__REQUEST__OP_REVIEW_DECIDE, turn_review_decide},
+    {ROTA__REQUEST__OP_ADDRESS_LIST, turn_address_list},
+    {ROTA__REQUEST__OP_PAUSE_SET, turn_pause_set},
+    {ROTA__REQUEST__OP_LIMITS_SET, turn_limits_set},
+    {ROTA__REQUEST__OP_ADDON_SET, turn_addon_set},
+    {ROTA__REQUEST__OP_ADDON_GRANT, turn_addon_grant},
 };
 
 static turn_handler *handler_of(uint32_t tag)
@@ -63,27 +83,29 @@ int turn_vetted(struct turn *t)
                                  : (int)t->in->vetted;
 }
 
-/* Revoked by a request before it in this very turn: the rest of the engine hears of it after the
- * commit. */
-static bool is_revoked_now(const struct turn *t)
+/* Who asks, and may they? 0 and t->who, or the refusal. */
+static int request_check(struct turn *t, const Rota__Request *request, const struct op_row *op)
 {
-    for (unsigned i = 0; i < t->engine->revoked_n; i++)
-        if (t->engine->revoked[i] == t->who.key_serial)
-            return true;
-    return false;
+    struct auth_call call = {
+        .request = request, .op = op, .wall_ms = t->now.wall_ms, .is_counted = t->in->is_counted};
+    enum error_code code = auth_check(t->engine->config.auth, t->txn, &call, &t->who);
+    t->in->is_counted = call.is_counted;
+    if (code == E_OK || !call.text[0])
+        return (int)code;
+    return turn_refuse(t, code, "%s", call.text);
 }
 
 static int request_run(struct turn *t, const Rota__Request *request)
 {
     const struct op_row *op = op_row(t->in->op_tag);
     turn_handler *handler = handler_of(t->in->op_tag);
-    if (!op || !handler)
+    if (!op)
         return E_OPERATION_UNKNOWN;
-    enum error_code code = auth_check(t->engine->config.auth, t->txn, request, op, &t->who);
-    if (code == E_OK && is_revoked_now(t))
-        code = E_KEY_REVOKED;
-    if (code != E_OK)
-        return (int)code;
+    int r = request_check(t, request, op);
+    if (r == 0 && !handler)
+        r = E_OPERATION_UNKNOWN;
+    if (r != 0)
+        return r;
     pipe_is_known(t);
     t->origin = request->origin;
     /* A finish says it itself: the lease that came with it is tried all the same. */
@@ -92,7 +114,7 @@ static int request_run(struct turn *t, const Rota__Request *request)
     Rota__Reply *reply = reply_new(t, op->tag);
     if (!reply)
         return err_raise(-ENOMEM);
-    int r = handler(t, request, reply);
+    r = handler(t, request, reply);
     if (r == 0)
         effect_reply(t, &t->in->to, reply);
     return r;
@@ -133,6 +155,8 @@ static int alarm_fire(struct turn *t, struct alarm *a)
     case ALARM_WORKER:
         worker_alarm(t, CONTAINER(a, worker, alarm));
         return 0;
+    case ALARM_RATE:
+        return rate_alarm(t, CONTAINER(a, rate, alarm));
     }
     return 0;
 }
@@ -151,9 +175,12 @@ static int alarms_fire(struct turn *t)
 }
 
 /* What a turn does of itself after its requests and timers, in this order: jobs that may go on now
- * are handed out in the same turn; the slices of housekeeping come last. */
+ * are handed out in the same turn; the slices of housekeeping come last, and behind all of them the
+ * checkpoint, which says what the turn leaves behind. */
 static int (*const chores[])(struct turn *t) = {
-    delayed_some, follow_some, dispatch_all, fold_some, sweep_some,
+    delayed_some,  follow_some,      bulk_some,       schedules_some, pauses_some,
+    classes_some,  dispatch_all,     fold_some,       sweep_some,     trail_some,
+    key_uses_some, abuse_purge_some, checkpoint_some, retention_some, erase_some,
 };
 
 /* Everything of a turn that happens inside its transaction. */
@@ -191,8 +218,8 @@ static int turn_once(struct engine *e, struct now now, struct inbound *first, si
                      .bt_ms = now.boot_ms + e->broker_offset_ms};
     e->cache.hot.broker_ms = t.bt_ms;
     e->touched = NULL;
+    e->key_uses_n = 0;
     e->has_more = false;
-    e->revoked_n = 0;
     r = turn_apply(&t, first, n);
     t.ready = cursor_free(t.ready);
     if (r == 0)
@@ -204,6 +231,7 @@ static int turn_once(struct engine *e, struct now now, struct inbound *first, si
         return r;
     }
     cache_committed(&e->cache);
+    key_uses_committed(e);
     e->turns++;
     turn_show(e, fx, t.bt_ms);
     return 0;
@@ -244,20 +272,50 @@ int engine_turn(struct engine *e, struct now now, struct inbound *requests, stru
     return 0;
 }
 
+/* Broker time of this Unix time, as the clocks stand now. */
+static uint64_t wall_due_ms(uint64_t wall_ms, struct now now, uint64_t bt_ms)
+{
+    if (wall_ms == UINT64_MAX)
+        return UINT64_MAX;
+    return wall_ms > now.wall_ms ? bt_ms + (wall_ms - now.wall_ms) : bt_ms;
+}
+
+int engine_save(struct engine *e, struct now now, struct effects *fx)
+{
+    size_t before = 0, waiting;
+    while ((waiting = auth_uses_waiting(e->config.auth)) && waiting != before) {
+        before = waiting;
+        e->key_uses_ms = 0;
+        int r = engine_turn(e, now, NULL, fx);
+        if (r < 0)
+            return err_pass(r);
+    }
+    return 0;
+}
+
 uint32_t engine_idle_ms(const struct engine *e, struct now now, uint32_t most_ms)
 {
     uint64_t bt_ms = now.boot_ms + e->broker_offset_ms;
-    if (e->has_more || e->cache.has_follow)
+    if (e->has_more || e->cache.has_follow || retention_is_due(&e->cache))
         return 0;
     uint64_t due_ms = bt_ms + most_ms;
     const struct alarm *a = alarms_first(&e->cache.alarms);
     if (a && a->at_ms < due_ms)
         due_ms = a->at_ms;
-    uint64_t fold_ms = fold_due_ms(e, bt_ms), delayed_ms = delayed_due_ms(e, now);
-    if (fold_ms < due_ms)
-        due_ms = fold_ms;
-    if (delayed_ms < due_ms)
-        due_ms = delayed_ms;
+    const uint64_t others_ms[] = {
+        fold_due_ms(e, bt_ms),
+        delayed_due_ms(e, now),
+        wall_due_ms(e->cache.schedule_ms, now, bt_ms),
+        e->cache.has_erase ? e->erase_ms : UINT64_MAX,
+        wall_due_ms(e->cache.source_due_ms, now, bt_ms),
+        wall_due_ms(e->cache.pauses_ms, now, bt_ms),
+        e->cache.classes_ms,
+        key_uses_due_ms(e),
+        bulk_due_ms(e),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(others_ms); i++)
+        if (others_ms[i] < due_ms)
+            due_ms = others_ms[i];
     /* Due already: at once, but never a spin when the store is full. */
     return due_ms > bt_ms ? (uint32_t)(due_ms - bt_ms) : 1;
 }

@@ -14,6 +14,15 @@ struct sweep {
     uint64_t next_ms; /* broker time; nothing to do before */
 };
 
+enum { ABUSE_KEY_MAX = 64 };
+
+/* Where the purge of what is kept against abuse stands (abuse_purge.c). */
+struct abuse_purge {
+    uint8_t from[ABUSE_KEY_MAX];
+    size_t from_n, walk;
+    uint64_t next_ms; /* broker time; nothing to do before */
+};
+
 struct engine {
     struct engine_config config;
     struct cache cache;
@@ -22,10 +31,16 @@ struct engine {
     uint64_t fold_ms, publish_ms; /* broker time of the last slice and of the last publish */
     uint64_t turns;
     struct sweep sweep;
-    bool has_more;           /* the turn stopped handing out jobs at its limit */
+    struct abuse_purge abuse_purge;
+    uint64_t erase_ms;             /* broker time of the next slice of an erasure */
+    uint64_t bulk_ms;              /* broker time; no slice of a bulk act before */
+    uint64_t trail_next_ms;        /* broker time; nothing of the trail is old enough before */
+    uint64_t checkpoint_after_seq; /* one did not fit: not tried again before this event */
+    bool has_more;                 /* the turn stopped handing out jobs at its limit */
     struct touched *touched; /* workers that changed in this turn, in the arena of its effects */
-    uint32_t revoked[16];    /* keys revoked in this turn */
-    unsigned revoked_n;
+    uint64_t key_uses_ms;    /* broker time of the next slice of key_use.c */
+    const struct use *key_uses_taken; /* the slice of this turn, in the arena of its effects */
+    size_t key_uses_n;
 };
 
 /* A worker to show on the board, or to take off it, after the commit. */
@@ -45,10 +60,13 @@ struct turn {
     struct now now;
     uint64_t bt_ms;       /* broker time */
     unsigned granted;     /* jobs handed out in this turn */
+    unsigned asides;      /* jobs that decisions have set aside or brought back in this turn */
+    unsigned gated;       /* accounts that decisions have found without a dispatch token */
     struct cursor *ready; /* opened by the first dispatch, closed before the commit */
     /* the request at hand */
     struct inbound *in;
     struct principal who;
+    bool is_trial;              /* acts on jobs are judged and not done: a bulk act's dry run */
     size_t member;              /* of its list of publishes */
     const Rota__Origin *origin; /* NULL: the pipe's peer */
     const char *text; /* what to say with the error, in the arena; NULL: the catalogue's words */
@@ -80,8 +98,10 @@ static inline int turn_refusal(int code)
 
 /* 0, or the refusal when the objects that the request names were looked at and found wrong. */
 int turn_vetted(struct turn *t);
-/* Arena text; NULL only without memory. */
+/* Arena text; "" without memory: for what is only shown. */
 char *turn_str(struct turn *t, struct span s);
+/* Moves a text into the arena, out of a page that a put may move; -ENOMEM. */
+MUST_USE int turn_keep(struct turn *t, struct span *text);
 char *turn_job(struct turn *t, struct job_id id);
 
 /* Effects. */
@@ -94,23 +114,43 @@ void effect_object_gone(struct turn *t, uint8_t kind, const uint8_t sha256[32],
 Rota__Reply *reply_new(struct turn *t, uint32_t result_case);
 Rota__Error *error_new(struct turn *t, enum error_code code, const char *text); /* E_OK: NULL */
 
-/* Events: fills seq and time, appends. event_new() is initialised. */
+/* Events: fills seq and time, appends. event_new() is initialised. Every event of a job but its
+ * dispatch says its account's tier, own cap and bars (event_account()): so whoever reads the log
+ * from a checkpoint on knows each account at its first event. */
 Rota__Event *event_new(struct turn *t, Rota__EventKind kind);
+void event_account(Rota__Event *event, const struct account *a);
 MUST_USE int event_append(struct turn *t, Rota__Event *event);
+
+/* checkpoint.c: from time to time the log says where everything stands. The last of a turn's
+ * chores, as it must be the state that the turn leaves behind. */
+MUST_USE int checkpoint_some(struct turn *t);
+/* At the start, once the cache is loaded: the log begins with one; and when the caps that ship are
+ * others than those of its last one, it is told. */
+MUST_USE int checkpoint_open(struct turn *t);
+
+/* durations.c: a run has come to its end. */
+void durations_note(struct turn *t, const struct lease *l);
 
 /* Handlers, one per TURN operation; `reply` has its result_case set and its member NULL. */
 typedef int turn_handler(struct turn *t, const Rota__Request *request, Rota__Reply *reply);
 turn_handler turn_publish, turn_publish_many, turn_lease, turn_finish, turn_finish_and_lease,
     turn_lease_release, turn_heartbeat, turn_cancel, turn_heat, turn_account_set, turn_app_set,
-    turn_key_create, turn_key_revoke, turn_hold, turn_job_release, turn_retry, turn_move;
+    turn_preset_set, turn_schedule_set, turn_var_set, turn_account_erase, turn_pause_set,
+    turn_key_create, turn_key_revoke, turn_key_usage, turn_member_set, turn_member_remove,
+    turn_bulk_start, turn_bulk_stop, turn_hold, turn_job_release, turn_retry, turn_move,
+    turn_limits_set, turn_addon_set, turn_addon_grant, turn_review_get, turn_review_decide,
+    turn_address_list;
 
 /* apps.c: the app a job names; an operator's publish makes it (when `makes`). */
 struct app_facts {
     uint32_t number;
     uint8_t platforms;
+    uint64_t family; /* abuse_parts.h */
 };
 MUST_USE int app_find(struct turn *t, struct account *a, const char *name, bool makes,
                       struct app_facts *ret_app);
+/* A key that is good for one app only must not touch another: 0 or E_KEY_APP. */
+MUST_USE int app_allowed(struct turn *t, const char *name);
 enum platform { PLATFORM_NONE, PLATFORM_ANDROID, PLATFORM_IOS };
 enum platform platform_by_name(const char *name); /* PLATFORM_NONE: no such */
 const char *platform_name(uint8_t platform);
@@ -168,24 +208,37 @@ MUST_USE int lease_by_ref(struct turn *t, const Rota__LeaseRef *ref, struct leas
                           Rota__State *ret_state);
 MUST_USE int job_parse(struct turn *t, const char *text, struct job_id *ret_id);
 
-/* keyring.c: stores a key's row under its hash and its serial. A store result, not a handler's. */
-MUST_USE int key_write(struct txn *txn, const uint8_t *hash_key, const char *text,
-                       const struct key_row *row);
-
-/* objects.c: how many jobs refer to an object of the artifact store. */
-MUST_USE int object_hold(struct turn *t, uint8_t kind, uint64_t account, const uint8_t sha256[32],
+/* objects.c: how many jobs refer to an object of the artifact store, and what it takes of the
+ * account's storage. */
+MUST_USE int object_hold(struct turn *t, uint8_t kind, struct account *a, const uint8_t sha256[32],
                          uint64_t size);
-MUST_USE int object_release(struct turn *t, uint8_t kind, const struct account *a,
+MUST_USE int object_release(struct turn *t, uint8_t kind, struct account *a,
                             const uint8_t sha256[32]);
+/* One that was uploaded and is not wanted: deleted, unless a job refers to it. */
+MUST_USE int object_unheld(struct turn *t, uint8_t kind, const struct account *a,
+                           const uint8_t sha256[32]);
 
 /* bars.c: the one place that changes bars: RAM, row, rings and event. */
 MUST_USE int account_bar(struct turn *t, struct account *a, Rota__Bar bit, bool on);
 MUST_USE int tier_bar(struct turn *t, uint8_t tier, Rota__Bar bit, bool on);
 MUST_USE int pool_bar(struct turn *t, struct pool *p, Rota__Bar bit, bool on);
 
-/* trail.c: what an operator (or an account's own admin) did; `detail` holds no secret. */
+/* pauses.c: pauses whose end has come, a slice a turn. */
+MUST_USE int pauses_some(struct turn *t);
+/* What was paused is gone (an account that is erased): so is its pause. */
+MUST_USE int pause_forget(struct turn *t, Rota__PauseScope scope, const char *name);
+
+/* trail.c: what an operator (or an account's own admin) did by the request at hand; `detail` holds
+ * no secret. */
 __attribute__((format(printf, 3, 4))) MUST_USE int trail_note(struct turn *t, const char *target,
                                                               const char *format, ...);
+/* Entries older than 400 days go, a slice a turn. */
+MUST_USE int trail_some(struct turn *t);
+
+/* account_rows.c: for a change of an account's row. Reads it with its texts in the arena: a store
+ * result. */
+MUST_USE int account_row_read(struct turn *t, uint64_t number, struct account_row *ret_row);
+MUST_USE int account_row_write(struct turn *t, uint64_t number, const struct account_row *row);
 
 /* fold.c */
 enum { FOLD_QUIET_MS = 50 }; /* no publish for so long: the tail is folded, however short */

@@ -52,7 +52,7 @@ struct inbound {
     uint32_t op_tag;
     const void *bytes; /* the message, checked by wire_check(); lives as long as the inbound */
     size_t n;
-    void *owner; /* the nng message behind `bytes` */
+    void *owner;     /* the nng message behind `bytes` */
     bool is_counted; /* against its key's request rate: once, however often it is looked at */
 
     /* Set above the sockets: the objects that the request names were looked at on disk. */

@@ -43,6 +43,10 @@ int tier_profile(const char *name, struct tier_table *ret_table);
  * table itself. For tables that come from outside. */
 int tier_table_check(const struct tier_table *table, unsigned *ret_tier, const char **ret_column);
 
+/* What a column that tier_table_check() named may hold, in words: "1 to 10000". Returns `text`. */
+enum { TIER_RANGE_TEXT_LEN = 79 };
+char *tier_range_text(const char *column, char text[TIER_RANGE_TEXT_LEN + 1]);
+
 /* `tier` is 0..3. Static. */
 const struct tier_row *tier_row(uint8_t tier);
 

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MB   UINT64_C(1000000)
@@ -69,6 +70,30 @@ static const char *out_of_range(const void *base, const struct column *columns, 
             return columns[i].name;
     }
     return NULL;
+}
+
+static const struct column *column_find(const char *name)
+{
+    for (size_t i = 0; i < ROW_COLUMNS; i++)
+        if (strcmp(row_columns[i].name, name) == 0)
+            return &row_columns[i];
+    for (size_t i = 0; i < TABLE_COLUMNS; i++)
+        if (strcmp(table_columns[i].name, name) == 0)
+            return &table_columns[i];
+    return NULL;
+}
+
+char *tier_range_text(const char *column, char text[TIER_RANGE_TEXT_LEN + 1])
+{
+    const struct column *c = column_find(column);
+    assert(c);
+    bool is_period = strstr(column, "rate_ms") != NULL;
+    snprintf(text, TIER_RANGE_TEXT_LEN + 1, "%llu to %llu%s",
+             (unsigned long long)(is_period ? RATE_MS_MIN : c->min), (unsigned long long)c->max,
+             is_period                           ? " while its rate is on"
+             : strcmp(column, "timeout_ms") == 0 ? " and at most timeout_ms_max"
+                                                 : "");
+    return text;
 }
 
 /* A period is free to be 0 while its rate is off. */

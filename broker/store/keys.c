@@ -89,6 +89,14 @@ struct span key_tally(struct key_buf *buf, uint64_t account, uint16_t pool)
     return key_done(&k);
 }
 
+struct span key_source_due(struct key_buf *buf, uint64_t due_ms, struct job_id id)
+{
+    struct key_end k = {buf, 0};
+    add_u64(&k, due_ms);
+    add_id(&k, id);
+    return key_done(&k);
+}
+
 struct span key_waits_on(struct key_buf *buf, struct job_id parent, struct job_id child)
 {
     struct key_end k = {buf, 0};
@@ -169,6 +177,14 @@ struct span key_usage(struct key_buf *buf, uint64_t account, uint16_t month)
     return key_done(&k);
 }
 
+struct span key_of_key(struct key_buf *buf, uint64_t account, uint32_t serial)
+{
+    struct key_end k = {buf, 0};
+    add_u64(&k, account);
+    add_u32(&k, serial);
+    return key_done(&k);
+}
+
 struct span key_grant(struct key_buf *buf, uint64_t account, uint32_t grant)
 {
     struct key_end k = {buf, 0};
@@ -193,6 +209,28 @@ struct span key_pause(struct key_buf *buf, uint8_t scope, struct span name)
     return key_done(&k);
 }
 
+struct span key_pause_due(struct key_buf *buf, uint64_t until_ms, uint8_t scope, struct span name)
+{
+    struct key_end k = {buf, 0};
+    add_u8(&k, 0);
+    add_u64(&k, until_ms);
+    add_u8(&k, scope);
+    add_bytes(&k, name.p, name.n);
+    return key_done(&k);
+}
+
+struct span key_aside(struct key_buf *buf, struct span class, uint64_t account, uint8_t priority,
+                      struct job_id id)
+{
+    struct key_end k = {buf, 0};
+    add_bytes(&k, class.p, class.n);
+    add_u8(&k, 0);
+    add_u64(&k, account);
+    add_u8(&k, priority);
+    add_id(&k, id);
+    return key_done(&k);
+}
+
 struct span key_supersede(struct key_buf *buf, uint64_t account, uint32_t app, uint8_t platform,
                           const uint8_t ref[SIGNAL_VALUE_BYTES])
 {
@@ -211,6 +249,26 @@ struct span key_signal(struct key_buf *buf, uint8_t kind, const uint8_t value[SI
     add_u8(&k, kind);
     add_bytes(&k, value, SIGNAL_VALUE_BYTES);
     add_u64(&k, account);
+    return key_done(&k);
+}
+
+struct span key_signal_of(struct key_buf *buf, uint64_t account, uint8_t kind,
+                          const uint8_t value[SIGNAL_VALUE_BYTES])
+{
+    struct key_end k = {buf, 0};
+    add_u8(&k, 'A');
+    add_u64(&k, account);
+    add_u8(&k, kind);
+    add_bytes(&k, value, SIGNAL_VALUE_BYTES);
+    return key_done(&k);
+}
+
+struct span key_app_new(struct key_buf *buf, uint64_t created_ms, uint64_t account, uint32_t app)
+{
+    struct key_end k = {buf, 0};
+    add_u64(&k, created_ms);
+    add_u64(&k, account);
+    add_u32(&k, app);
     return key_done(&k);
 }
 

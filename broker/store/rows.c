@@ -49,14 +49,15 @@ static const struct field state_row_fields[] = {
     FIELD(state_row, error_text, SPAN), FIELD(state_row, state, U8),
     FIELD(state_row, due_clock, U8),    FIELD(state_row, waits, U16),
     FIELD(state_row, since_ms, U64),    FIELD(state_row, by, SPAN),
+    FIELD(state_row, charge_month, U16),
 };
 ROW_TYPE(state_row, STATE, 2);
 
 static const struct field tally_row_fields[] = {
     FIELD(tally_row, ready, U32), FIELD(tally_row, running, U32), FIELD(tally_row, delayed, U32),
-    FIELD(tally_row, held, U32),  FIELD(tally_row, turn, U64),
+    FIELD(tally_row, held, U32),  FIELD(tally_row, turn, U64),    FIELD(tally_row, head_ms, U64),
 };
-ROW_TYPE(tally_row, TALLY, 1);
+ROW_TYPE(tally_row, TALLY, 2);
 
 static const struct field ring_row_fields[] = {FIELD(ring_row, account, U64)};
 ROW_TYPE(ring_row, RING, 1);
@@ -76,7 +77,9 @@ MARK_TYPE(delayed_row_type, DELAYED);
 MARK_TYPE(waits_on_row_type, WAITS_ON);
 MARK_TYPE(held_row_type, HELD);
 MARK_TYPE(follow_row_type, FOLLOW);
+MARK_TYPE(source_due_row_type, SOURCE_DUE);
 MARK_TYPE(job_of_row_type, JOB_OF);
+MARK_TYPE(aside_row_type, ASIDE);
 
 static const struct field lease_row_fields[] = {
     FIELD(lease_row, epoch, U32),          FIELD(lease_row, token, U64),
@@ -97,7 +100,7 @@ static const struct field done_row_fields[] = {
     FIELD(done_row, error_name, SPAN),    FIELD(done_row, error_text, SPAN),
     FIELD(done_row, error_hint, SPAN),    FIELD(done_row, facts, SPAN),
     FIELD(done_row, artifact_bytes, U64), FIELD(done_row, pool, U16),
-    FIELD(done_row, is_refunded, U8),
+    FIELD(done_row, is_refunded, U8),     FIELD(done_row, charge_month, U16),
 };
 ROW_TYPE(done_row, DONE, 2);
 
@@ -113,8 +116,9 @@ ROW_TYPE(pool_row, POOL, 2);
 
 static const struct field class_row_fields[] = {
     FIELD(class_row, pool, U16),           FIELD(class_row, is_paused, U8),
-    FIELD(class_row, breaker_state, U8),   FIELD(class_row, breaker_opened, U8),
-    FIELD(class_row, breaker_faults, U32), FIELD(class_row, breaker_until_ms, U64),
+    FIELD(class_row, breaker_state, U8),    FIELD(class_row, breaker_faults, U8),
+    FIELD(class_row, breaker_open_ms, U32), FIELD(class_row, breaker_until_ms, U64),
+    FIELD(class_row, breaker_probe, U64),
 };
 ROW_TYPE(class_row, CLASS, 2);
 
@@ -170,6 +174,9 @@ ROW_TYPE(key_row, KEY, 2);
 static const struct field key_serial_row_fields[] = {FIELD(key_serial_row, hash, HASH)};
 ROW_TYPE(key_serial_row, KEY_SERIAL, 1);
 
+static const struct field key_of_row_fields[] = {FIELD(key_of_row, is_revoked, U8)};
+ROW_TYPE(key_of_row, KEY_OF, 1);
+
 static const struct field idem_row_fields[] = {
     FIELD(idem_row, job, ID),
     FIELD(idem_row, request_hash, HASH),
@@ -197,6 +204,7 @@ ROW_TYPE(usage_row, USAGE, 1);
 
 static const struct field bucket_row_fields[] = {
     FIELD(bucket_row, tat, U64),
+    FIELD(bucket_row, is_dry, U8),
 };
 ROW_TYPE(bucket_row, BUCKET, 1);
 
@@ -269,6 +277,7 @@ ROW_TYPE(key_use_row, KEY_USE, 1);
 static const struct field signal_row_fields[] = {
     FIELD(signal_row, first_ms, U64),
     FIELD(signal_row, last_ms, U64),
+    FIELD(signal_row, published_ms, U64),
 };
 ROW_TYPE(signal_row, SIGNAL, 1);
 
@@ -287,6 +296,8 @@ ROW_TYPE(review_row, REVIEW, 1);
 
 static const struct field review_open_row_fields[] = {
     FIELD(review_open_row, review, U64),
+    FIELD(review_open_row, state, U8),
+    FIELD(review_open_row, since_ms, U64),
 };
 ROW_TYPE(review_open_row, REVIEW_OPEN, 1);
 const struct row_type pattern_row_type = {
@@ -297,6 +308,12 @@ const struct row_type pattern_row_type = {
     .size = sizeof(struct review_open_row),
 };
 
+static const struct field app_new_row_fields[] = {
+    FIELD(app_new_row, family, U64),
+    FIELD(app_new_row, folded, SPAN),
+};
+ROW_TYPE(app_new_row, APP_NEW, 1);
+
 static const struct field trail_row_fields[] = {
     FIELD(trail_row, packed, SPAN),
 };
@@ -305,5 +322,15 @@ ROW_TYPE(trail_row, TRAIL, 1);
 static const struct field bulk_row_fields[] = {
     FIELD(bulk_row, packed, SPAN),
     FIELD(bulk_row, at, ID),
+    FIELD(bulk_row, until, ID),
+    FIELD(bulk_row, has_ended, U8),
+    FIELD(bulk_row, account, U64),
 };
 ROW_TYPE(bulk_row, BULK, 1);
+
+static const struct field erase_row_fields[] = {
+    FIELD(erase_row, since_ms, U64),
+    FIELD(erase_row, newest, ID),
+    FIELD(erase_row, id, SPAN),
+};
+ROW_TYPE(erase_row, ERASE, 1);

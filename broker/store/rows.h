@@ -20,6 +20,7 @@ struct job_row {
     uint64_t timeout_ms;
     uint64_t published_ms;
     uint64_t source_bytes;
+    /* client_address: empty since addresses have a table and a time of their own. */
     struct span account_id, app_name, class, source, spec, principal, client_address,
         idempotency_key;
     struct span ref;
@@ -43,13 +44,15 @@ struct state_row {
     uint16_t waits;    /* delayed: jobs it still waits for; then due_ms is 0 */
     uint64_t since_ms; /* held or delayed: since when */
     struct span by;    /* held: by whom */
+    uint16_t charge_month; /* the month (sched/month.h) that pays for it; 0: that of its publish */
 };
 enum due_clock { DUE_BROKER, DUE_WALL };
 extern const struct row_type state_row_type;
 
 struct tally_row {
     uint32_t ready, running, delayed, held;
-    uint64_t turn; /* place in the ring of its (pool, tier); 0: in none */
+    uint64_t turn;    /* place in the ring of its (pool, tier); 0: in none */
+    uint64_t head_ms; /* publish of the ready job that is next; 0: none, or not known yet */
 };
 extern const struct row_type tally_row_type;
 
@@ -58,12 +61,12 @@ struct ring_row {
 };
 extern const struct row_type ring_row_type;
 
-/* READY, DELAYED, WAITS_ON, HELD and JOB_OF rows: the key says it all, but for why. */
+/* READY, DELAYED, WAITS_ON, HELD, JOB_OF and ASIDE rows: the key says it all, but for why. */
 struct mark_row {
     struct span why;
 };
 extern const struct row_type ready_row_type, delayed_row_type, waits_on_row_type, held_row_type,
-    follow_row_type, job_of_row_type;
+    follow_row_type, source_due_row_type, job_of_row_type, aside_row_type;
 
 struct lease_row {
     uint32_t epoch;
@@ -90,6 +93,7 @@ struct done_row {
     uint64_t artifact_bytes; /* counted to the account's storage */
     uint16_t pool;           /* it ended in; 0: the job's */
     uint8_t is_refunded;     /* its month's quota was given back */
+    uint16_t charge_month;   /* as in the state */
 };
 extern const struct row_type done_row_type;
 
@@ -107,9 +111,10 @@ extern const struct row_type pool_row_type;
 struct class_row {
     uint16_t pool;
     uint8_t is_paused;
-    uint8_t breaker_state, breaker_opened; /* sched/breaker.h */
-    uint32_t breaker_faults;
+    uint8_t breaker_state, breaker_faults; /* sched/breaker.h */
+    uint32_t breaker_open_ms;
     uint64_t breaker_until_ms; /* broker time */
+    uint64_t breaker_probe;
 };
 extern const struct row_type class_row_type;
 
@@ -169,6 +174,11 @@ struct key_serial_row {
 };
 extern const struct row_type key_serial_row_type;
 
+struct key_of_row {
+    uint8_t is_revoked;
+};
+extern const struct row_type key_of_row_type;
+
 struct idem_row {
     struct job_id job;
     uint8_t request_hash[32];
@@ -198,7 +208,8 @@ struct usage_row {
 extern const struct row_type usage_row_type;
 
 struct bucket_row {
-    uint64_t tat; /* sched/bucket.h */
+    uint64_t tat;   /* sched/bucket.h, in broker time */
+    uint8_t is_dry; /* its owner has BAR_RATE */
 };
 extern const struct row_type bucket_row_type;
 
@@ -264,7 +275,8 @@ struct key_use_row {
 extern const struct row_type key_use_row_type;
 
 struct signal_row {
-    uint64_t first_ms, last_ms;
+    uint64_t first_ms, last_ms; /* seen */
+    uint64_t published_ms;      /* of the newest job that it was seen with */
 };
 extern const struct row_type signal_row_type;
 
@@ -280,10 +292,19 @@ struct review_row {
 };
 extern const struct row_type review_row_type;
 
+/* An account's newest review, also when it is decided; or the review that confirmed a pattern. */
 struct review_open_row {
     uint64_t review;
+    uint8_t state; /* Rota__ReviewState */
+    uint64_t since_ms;
 };
-extern const struct row_type review_open_row_type, pattern_row_type; /* pattern: the review */
+extern const struct row_type review_open_row_type, pattern_row_type;
+
+struct app_new_row {
+    uint64_t family;    /* as in the app's row */
+    struct span folded; /* its name, folded */
+};
+extern const struct row_type app_new_row_type;
 
 struct trail_row {
     struct span packed; /* Rota__TrailEntry */
@@ -292,6 +313,16 @@ extern const struct row_type trail_row_type;
 
 struct bulk_row {
     struct span packed; /* Rota__Bulk */
-    struct job_id at;   /* how far it has come */
+    struct job_id at;    /* jobs below it have been looked at */
+    struct job_id until; /* the newest job when it began: later ones are none of its business */
+    uint8_t has_ended;
+    uint64_t account; /* of the key that began it */
 };
 extern const struct row_type bulk_row_type;
+
+struct erase_row {
+    uint64_t since_ms;
+    struct job_id newest; /* of its jobs when it began */
+    struct span id;       /* the account's own */
+};
+extern const struct row_type erase_row_type;

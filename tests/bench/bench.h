@@ -5,6 +5,7 @@
  *   cycle     (W2) publish, lease, finish: finished jobs a second
  *   idle      (W3) one publisher, one waiting worker: time from publish to delivery
  *   restart   (W5) kill -9 under load, then: first lease, and is what was acknowledged there?
+ *   look      (W6) why, status, next and stats on a deep queue under publishes
  */
 #pragma once
 
@@ -26,7 +27,7 @@ enum {
 
 struct settings {
     const char *url, *key_file, *environment, *tls_ca, *tls_cert_key, *rotad;
-    uint64_t in_flight, accounts, seconds, jobs, bulk;
+    uint64_t in_flight, accounts, seconds, jobs, bulk, rate;
     bool json, no_keys;
 };
 
@@ -51,6 +52,7 @@ int publish_run(struct bench *b);
 int cycle_run(struct bench *b);
 int idle_run(struct bench *b);
 int restart_run(struct bench *b);
+int look_run(struct bench *b);
 
 /* ---- setup.c ---- */
 

@@ -22,9 +22,10 @@ static const struct option_row rows[] = {
     O(U64, in_flight, "in-flight", "N", 64, 1, 8192, "calls that wait for an answer at once"),
     O(U64, accounts, "accounts", "N", 1, 1, ACCOUNTS_MAX,
       "accounts bench-0001, ... that jobs are published for in turn"),
-    O(U64, seconds, "seconds", "S", 3, 1, 3600, "how long publish and cycle run"),
+    O(U64, seconds, "seconds", "S", 3, 1, 3600, "how long publish, cycle and look run"),
     O(U64, jobs, "jobs", "N", 100000, 1, 100000000,
-      "restart: jobs in the queue before the kill; idle: jobs to deliver, at most 1,000"),
+      "restart, look: jobs in the queue at first; idle: jobs to deliver, at most 1,000"),
+    O(U64, rate, "rate", "N", 5000, 1, 1000000, "look: publishes a second meanwhile"),
     O(U64, bulk, "bulk", "N", 1, 1, BULK_MAX, "publish: jobs in one message"),
     O(FLAG, no_keys, "no-keys", "publish without idempotency keys"),
     O(FLAG, json, "json", "print JSON"),
@@ -34,7 +35,8 @@ static const struct option_spec spec = {
     .program = "rota-bench",
     .usage = "SCENARIO (--rotad PATH | --url URL --key-file FILE) [OPTION]...",
     .about = "Loads a broker and says what it held. Scenarios: publish (durable publishes), cycle "
-             "(publish, lease, finish), idle (publish to delivery), restart (kill -9 under load). "
+             "(publish, lease, finish), idle (publish to delivery), restart (kill -9 under load), "
+             "look (why, status and next on a deep queue). "
              "Never loads an environment named production.",
     .rows = rows,
     .n = ARRAY_LEN(rows),
@@ -45,6 +47,7 @@ static const struct scenario scenarios[] = {
     {"cycle", cycle_run, false},
     {"idle", idle_run, false},
     {"restart", restart_run, true},
+    {"look", look_run, false},
 };
 
 static const struct scenario *scenario_find(const char *name)

@@ -106,6 +106,20 @@ static void check_bundle(const char *job, struct body *bundle, const Rota__Attes
     assert_int_equal(sign_verify(public, att->statement, att->signature.data), 0);
 }
 
+/* A small bundle whose assets make the two too large. */
+static Rota__Reply *invite_part(struct rota_client *c, Rota__LeaseRef *lease, struct body *b,
+                                uint64_t bundle_bytes)
+{
+    Rota__Request r;
+    Rota__SignUpload sign = ROTA__SIGN_UPLOAD__INIT;
+    sign.lease = lease;
+    sign.kind = ROTA__OBJECT_KIND__BUNDLE;
+    sign.sha256 = (ProtobufCBinaryData){sizeof b->sha256, b->sha256};
+    sign.size = BODY_BYTES;
+    sign.bundle_bytes = bundle_bytes;
+    return call(c, ASK(r, SIGN_UPLOAD, sign_upload, &sign));
+}
+
 static void test_a_bundle_goes_through(void **state)
 {
     (void)state;
@@ -124,7 +138,8 @@ static void test_a_bundle_goes_through(void **state)
     assert_string_equal(got->lease->job, job);
     worker_reads_source(worker, got, &src);
     refused(invite(worker, got->lease, ROTA__OBJECT_KIND__BUNDLE, &bundle, 10000001),
-            "OBJECT_TOO_LARGE"); /* tier free: 10 MB */
+            "BUNDLE_TOO_LARGE"); /* tier free: 10 MB */
+    refused(invite_part(worker, got->lease, &bundle, 10000001), "BUNDLE_TOO_LARGE");
     Rota__Artifact artifact;
     artifact_of(&bundle, ROTA__OBJECT_KIND__BUNDLE, &artifact);
     Rota__Reply *attested = attest(worker, got->lease, &artifact);

@@ -198,6 +198,8 @@ void rig_account(struct rig *rig, const char *account, Rota__Tier tier, uint32_t
         set.set_running_case = ROTA__ACCOUNT_SET__SET_RUNNING_RUNNING_MAX;
         set.running_max = running_max;
     }
+    set.set_builds_case = ROTA__ACCOUNT_SET__SET_BUILDS_BUILDS_UNLIMITED;
+    set.builds_unlimited = true;
     rota_reply_free(must(rig->root, ASK(r, ACCOUNT_SET, account_set, &set)));
 }
 

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RACES = 60 };
+enum { RACES = 60, MB = 1000000 };
 
 static int makers_up(void **state)
 {
@@ -49,6 +49,66 @@ static void test_a_publish_needs_its_source(void **state)
     refused(invite(rig.root, NULL, ROTA__OBJECT_KIND__SOURCE, &b, 200000001), "SOURCE_TOO_LARGE");
     refused(invite(rig.root, NULL, ROTA__OBJECT_KIND__BUNDLE, &b, 1), "FIELD_MISSING");
     printf("5 of 5 bad sources refused, the good one accepted\n");
+}
+
+static void source_limit(uint64_t bytes)
+{
+    Rota__Request r;
+    Rota__AccountSet set = ROTA__ACCOUNT_SET__INIT;
+    set.account = (char *)(uintptr_t) "maker";
+    set.set_source_case = ROTA__ACCOUNT_SET__SET_SOURCE_SOURCE_BYTES_MAX;
+    set.source_bytes_max = bytes;
+    rota_reply_free(must(rig.root, ASK(r, ACCOUNT_SET, account_set, &set)));
+}
+
+static Rota__Reply *publish_ios(const char *source)
+{
+    Rota__Request r;
+    Rota__Publish p = ROTA__PUBLISH__INIT;
+    p.account = (char *)(uintptr_t) "maker";
+    p.app = (char *)(uintptr_t) "app";
+    p.platform = (char *)(uintptr_t) "ios";
+    p.source = (char *)(uintptr_t)source;
+    return call(rig.root, ASK(r, PUBLISH, publish, &p));
+}
+
+/* Refused before it travels; and where it was announced smaller than it is, before it is a job. */
+static void test_a_source_keeps_within_its_accounts_limit(void **state)
+{
+    (void)state;
+    static uint8_t large[MB + 1];
+    static const char words[] = "the source has 1000001 bytes, at most 1000000";
+    struct body b;
+    char hex[65];
+    body_init(&b);
+    source_limit(MB);
+    Rota__Reply *reply = invite(rig.root, NULL, ROTA__OBJECT_KIND__SOURCE, &b, MB + 1);
+    assert_non_null(reply->error);
+    assert_string_equal(reply->error->text, words);
+    refused(reply, "SOURCE_TOO_LARGE");
+    randombytes_buf(large, sizeof large);
+    crypto_hash_sha256(b.sha256, large, sizeof large);
+    sodium_bin2hex(hex, sizeof hex, b.sha256, sizeof b.sha256);
+    snprintf(b.source, sizeof b.source, "upload:%s", hex);
+    reply = invite(rig.root, NULL, ROTA__OBJECT_KIND__SOURCE, &b, 5);
+    file_put(reply->sign_upload->url, large, sizeof large);
+    rota_reply_free(reply);
+    reply = publish_ios(b.source);
+    assert_non_null(reply->error);
+    assert_string_equal(reply->error->text, words);
+    refused(reply, "SOURCE_TOO_LARGE");
+    refused(publish_ios(b.source), "SOURCE_MISSING"); /* it was not kept */
+    source_limit(0);
+    reply = invite(rig.root, NULL, ROTA__OBJECT_KIND__SOURCE, &b, sizeof large);
+    file_put(reply->sign_upload->url, large, sizeof large);
+    rota_reply_free(reply);
+    reply = publish_ios(b.source);
+    assert_null(reply->error);
+    rota_reply_free(reply);
+    source_limit(MB); /* stored by now, and still too large for another job */
+    refused(publish_ios(b.source), "SOURCE_TOO_LARGE");
+    source_limit(0);
+    printf("refused at the announcement, at the publish, and when it was there already\n");
 }
 
 /* A link is no upload: it could point at any file that the broker may read. */
@@ -226,6 +286,7 @@ int main(int argc, char **argv)
     group_init(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_publish_needs_its_source),
+        cmocka_unit_test(test_a_source_keeps_within_its_accounts_limit),
         cmocka_unit_test(test_a_link_is_no_upload),
         cmocka_unit_test(test_a_file_with_another_name_is_copied),
         cmocka_unit_test(test_a_repeated_publish_is_answered_though_its_source_is_gone),

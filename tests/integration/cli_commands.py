@@ -53,6 +53,10 @@ def accounts_apps_keys(kit):
     serial = [k["serial"] for k in kit.json("key", "list")["keys"] if k.get("name") == "ci"][0]
     check(kit.rota("list", key=key).returncode == 0, "the new key works")
     refused(kit, 77, "NOT_ALLOWED", "stats", key=key)
+    refused(kit, 77, "SCOPE_MISSING", "app", "list", key=key)
+    usage = kit.json("key", "usage", str(serial))
+    check(usage["requests"] == 3 and usage["builds"] == 0 and len(usage["counts"]) == 5, f"key usage: {usage}")
+    check(usage["key"]["scopes"] == ["build:create", "build:read"] and usage["key"]["rate_minute"] == 100, f"{usage}")
     kit.rota("key", "revoke", str(serial))
     refused(kit, 77, "KEY_REVOKED", "list", key=key)
     os.chmod(key, 0o644)
@@ -60,10 +64,113 @@ def accounts_apps_keys(kit):
     keys = len(kit.json("key", "list")["keys"])
     kit.rota("key", "create", "--role", "account", "--account", "acme", "--out", key, ok=(74, 78))
     check(len(kit.json("key", "list")["keys"]) == keys, "a key was made that could not be written down")
+    members(kit)
     kit.rota("account", "set", "plain", env={"ROTA_TIER": "P0"})  # what a job sees is no --tier
     tiers = {a["account"]: a["tier"] for a in kit.json("account", "list")["accounts"]}
     check(tiers["plain"] == "P3", f"ROTA_TIER became --tier: {tiers}")
     counted["commands"] += 11
+
+
+def pauses_and_the_trail(kit):
+    job = kit.publish("--spec", '{"do":"pause"}', "--account", "acme")
+    paused = kit.json("pause", "tier", "pro", "--reason", "night", "--for", "2h")
+    check(paused["scope"] == "tier" and paused["name"] == "P1" and paused["until_ms"] > paused["since_ms"],
+          f"pause: {paused}")
+    kit.rota("pause", "class", "task", "--reason", "disk")
+    listed = [(p["scope"], p["name"], p["reason"]) for p in kit.json("pause", "list")["pauses"]]
+    check(listed == [("tier", "P1", "night"), ("class", "task", "disk")], f"pause list: {listed}")
+    stats = kit.json("stats")
+    pool = [p for p in stats["pools"] if p["pool"] == "task"][0]
+    check(stats["tiers"][1]["bars"] == 1 and stats["tiers"][1]["ready"] == 1 and pool["bars"] == 1
+          and pool["class_states"][0]["paused"], f"stats of what is paused: {stats}")
+    check("paused" in kit.rota("stats").stdout, "stats shows the bars")
+    kit.rota("pause", "off", "class", "task")
+    check(kit.json("stats")["tiers"][1]["ready"] == 1, "the tier is paused still")
+    kit.rota("pause", "off", "tier", "P1")
+    check(kit.rota("pause", "off", "tier", "P1").stdout.strip() == "tier P1 was not paused", "pause off twice")
+    kit.rota("cancel", job, "--reason", "enough")
+    refused(kit, 2, "PAUSE_UNKNOWN", "pause", "pool", "nowhere", "--reason", "x")
+    refused(kit, 2, "UNTIL_INVALID", "pause", "tier", "P0", "--reason", "x", "--until", "2020-01-01")
+    refused(kit, 2, "REASON_NEEDED", "pause", "tier", "P0")
+    trail = kit.json("trail")["entries"]
+    check([(e["op"], e["target"]) for e in trail[-5:]] == [
+        ("pause_set", "P1"), ("pause_set", "task"), ("pause_set", "task"), ("pause_set", "P1"), ("cancel", job)],
+        f"trail: {trail}")
+    check(kit.json("trail", "--from", str(trail[-1]["seq"]))["entries"] == trail[-1:], "trail --from")
+    check(trail[-1]["op"] in kit.rota("trail").stdout, "trail")
+    counted["commands"] += 12
+
+
+def limits_addons_usage(kit):
+    table = kit.json("limit", "list")
+    check(table["profile"] == "default" and [t["running_max"] for t in table["tiers"]] == [5, 2, 1, 1],
+          f"limit list: {table}")
+    wide = kit.json("limit", "profile", "wide", "--if-version", "0")
+    check(wide["profile"] == "wide" and wide["version"] == 1 and wide["account_rate"] == {"n": 10, "per_ms": 60000},
+          f"limit profile: {wide}")
+    edited = kit.json("limit", "set", "free", "--builds", "12", "--rate", "5/60", "--account-rate", "off", "--if-version", "1")
+    free = edited["tiers"][3]
+    check("profile" not in edited and free["builds_month"] == 12 and free["rate_n"] == 5 and free["rate_ms"] == 60000
+          and free["running_max"] == 1 and edited["account_rate"]["n"] == 0, f"limit set: {edited}")
+    check("P3 free" in kit.rota("limit", "list").stdout, "limit list for people")
+    refused(kit, 1, "LIMITS_CHANGED", "limit", "profile", "default", "--if-version", "1")
+    refused(kit, 2, "PROFILE_UNKNOWN", "limit", "profile", "huge")
+    refused(kit, 2, "LIMITS_INVALID", "limit", "set", "pro", "--timeout-min", "26")
+    kit.rota("limit", "set", "--timeout-min", "26", ok=(2,))
+    kit.rota("limit", "set", "basic", "--running", "1")  # the price list's other word for starter
+    kit.rota("limit", "profile", "default")
+    made = kit.json("account", "set", "deal", "--tier", "starter", "--builds", "3", "--bundle-mb", "60", "--source-mb", "200",
+                    "--storage-gb", "20", "--rate", "2/1", "--name", "Deal & Co", "--notes", "by phone")
+    check(made["builds_month"] == 3 and made["name"] == "Deal & Co" and made["notes"] == "by phone", f"account set: {made}")
+    catalogue = {a["name"]: a["price_cents"] for a in kit.json("addon", "list")["addons"]}
+    check(catalogue == {"plus-10": 900, "plus-5": 500}, f"addon list: {catalogue}")
+    dry = kit.json("addon", "grant", "deal", "plus-5", "--until", "30d", "--dry-run")
+    check((dry["timeout_ms_before"], dry["timeout_ms_after"]) == (600000, 900000) and "warning" not in dry, f"dry run: {dry}")
+    kit.rota("addon", "grant", "deal", "plus-10")
+    warned = kit.rota("addon", "grant", "local", "plus-10", "--dry-run").stdout
+    check("this add-on has no effect on this tier: enterprise builds have their most, 30 min" in warned, warned)
+    refused(kit, 2, "ADDON_UNTIL", "addon", "grant", "deal", "plus-5")
+    refused(kit, 2, "ADDON_UNKNOWN", "addon", "grant", "deal", "plus-7")
+    added = kit.json("addon", "set", "plus-7", "--minutes", "7", "--price-cents", "700", "--recurring", "yes")
+    check(added["recurring"] and added["timeout_minutes"] == 7, f"addon set: {added}")
+    check(kit.json("addon", "set", "plus-7", "--retired", "yes")["timeout_minutes"] == 7, "addon set keeps what is not named")
+    jobs = [kit.publish("--account", "deal", "--spec", '{"do":"wait"}') for _ in range(3)]
+    refused(kit, 1, "QUOTA_EXCEEDED", "publish", "--app", "a", "--class", "task", "--account", "deal")
+    kit.rota("cancel", jobs[0], "--reason", "not this one")
+    shown = kit.json("account", "show", "deal")
+    check(shown["limits"]["timeout_ms"] == 1200000 and shown["limits"]["bundle_bytes_max"] == 60000000
+          and shown["limits"]["storage_bytes_max"] == 20 << 30 and shown["account"]["builds_used"] == 2
+          and shown["grants"][0]["active"] and shown["kept_failed"] == 1, f"account show: {shown}")
+    page = kit.rota("account", "show", "deal").stdout
+    check("2 of 3 this month" in page and "add-on" in page and "by phone" in page, page)
+    ended = kit.json("addon", "end", "deal", "1")
+    check(ended["timeout_ms_after"] == 600000 and "active" not in ended["grant"], f"addon end: {ended}")
+    months = kit.json("usage", "--account", "deal", "--months", "3")["months"]
+    check(len(months) == 3 and months[0]["builds_used"] == 2 and months[0]["cancelled"] == 1
+          and months[1]["builds_used"] == 0, f"usage: {months}")
+    check(months[0]["month"] in kit.rota("usage", "--account", "deal").stdout, "usage for people")
+    for job in jobs[1:]:
+        kit.rota("cancel", job, "--reason", "done with it")
+    kit.rota("account", "set", "deal", "--bundle-mb", "tier", "--rate", "off", "--timeout-min", "tier")
+    check(kit.json("account", "show", "deal")["limits"]["bundle_bytes_max"] == 50000000, "the tier's bundle again")
+    counted["commands"] += 20
+
+
+def members(kit):
+    made = kit.json("member", "set", "ann@Example.org", "--role", "owner", "--account", "acme")
+    check(made["email"] == "ann@example.org" and made["role"] == "owner", f"member set: {made}")
+    kit.rota("member", "set", "bob@example.org", "--account", "acme")
+    listed = kit.json("member", "list", "--account", "acme")["members"]
+    check([(m["email"], m["role"]) for m in listed] == [("ann@example.org", "owner"), ("bob@example.org", "member")],
+          f"member list: {listed}")
+    check(kit.json("member", "list", "--account", "local")["members"] == [], "an account without members")
+    refused(kit, 2, "EMAIL_INVALID", "member", "set", "bob", "--account", "acme")
+    refused(kit, 1, "LAST_OWNER", "member", "remove", "ann@example.org", "--account", "acme")
+    refused(kit, 2, "SCOPE_UNKNOWN", "key", "create", "--scope", "build:destroy")
+    refused(kit, 2, "EXPIRY_INVALID", "key", "create", "--expires", "2001-01-01")
+    check(kit.rota("key", "create", "--expires", "soon", ok=(2,)).stdout == "", "--expires soon is a usage error")
+    check(kit.json("member", "remove", "bob@example.org", "--account", "acme")["email"] == "bob@example.org", "remove")
+    counted["commands"] += 4
 
 
 def publish_and_wait(kit):
@@ -198,8 +305,9 @@ def refusals(kit):
 
 
 def help_for_all(kit):
-    names = [line[2:16].strip() for line in kit.rota("help").stdout.splitlines() if line.startswith("  ") and line[2] != "r"]
-    for name in names + ["account", "app", "key"]:
+    lines = [line[2:] for line in kit.rota("help").stdout.splitlines() if line.startswith("  ")]
+    names = [line[:16].strip() for line in lines if not line.startswith("rota ")]
+    for name in names + ["account", "app", "key", "member"]:
         check(kit.rota(*name.split(), "--help").stdout, f"{name} --help")
     for name in names:
         check(kit.rota(*name.split(), "--version").stdout.startswith("rota "), f"{name} --version")
@@ -222,6 +330,8 @@ def test():
         kit.start()
         check(kit.json("ping")["environment"] == kit.environment, "ping")
         accounts_apps_keys(kit)
+        pauses_and_the_trail(kit)
+        limits_addons_usage(kit)
         kit.worker(runner=kit.script("runner", RUNNER.replace("DIR", kit.dir)), slots=2)
         publish_and_wait(kit)
         percents = watching(kit)

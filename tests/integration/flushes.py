@@ -7,6 +7,7 @@ published, leased and finished: the broker ends with 74, nothing acknowledged is
 """
 import os
 import re
+import subprocess
 import sys
 
 from kit import Failed, Kit, check, main
@@ -85,6 +86,14 @@ def publish_some(kit, acknowledged):
             return
 
 
+def settled(broker):
+    """Its pipes are closed a moment before it has ended."""
+    try:
+        broker.wait(2)
+    except subprocess.TimeoutExpired:
+        pass
+
+
 def run(n):
     """One life in which flush n fails; False when it was never reached."""
     with Kit(seed=n) as kit:
@@ -100,7 +109,7 @@ def run(n):
             kit.wait("the end", lambda: kit.broker.poll() is not None or
                      kit.json("stats", ok=(0, 69)).get("jobs", 1) == 0, 6)
         except (Failed, ValueError):
-            pass
+            settled(kit.broker)
         hit = kit.broker.poll() is not None
         check(not hit or kit.broker.returncode == 74, f"flush {n} failed: exit {kit.broker.returncode}, not 74")
         if not hit:

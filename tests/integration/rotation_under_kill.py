@@ -65,6 +65,7 @@ def run(kills):
         audit = os.path.join(os.path.dirname(__file__), "audit_log.py")
         said = subprocess.run([audit], input=log, capture_output=True, text=True)
         check(said.returncode == 0, f"audit: {said.stdout}{said.stderr}")
+        check(f"{len(dispatched)} dispatches, all as the rule says" in kit.rota("audit").stdout, "rota audit")
         print(f"{kills} kills: {together} dispatches in the founding order, {len(dispatched)} in all, "
               f"160 of 160 succeeded once; {said.stdout.strip()}")
 

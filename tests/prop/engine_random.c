@@ -5,9 +5,10 @@
  *
  * After every turn that failed the engine itself compares its cache with the store; after every
  * hundred steps so do we, and count: each accepted job in exactly one state, no account above its
- * cap by a new dispatch, every dispatch as the rotation says, nothing accepted lost, each source
- * held by as many live jobs as name it. Prints what it counted. argv: seeds, steps a seed. */
+ * cap by a new dispatch, nothing accepted lost, each source held by as many live jobs as name it;
+ * and the event log passes the audit. Prints what it counted. argv: seeds, steps a seed. */
 #include "engine_life.h"
+#include "log_audit.h"
 
 enum { MAP_BYTES = 4 << 20 };
 
@@ -58,6 +59,8 @@ static void do_publish(struct life *l)
         }
         l->accepted++;
         snprintf(l->some_job, sizeof l->some_job, "%s", reply->publish->job);
+        if (!life_pick(l, 4))
+            note_job(l, l->some_job);
     }
 }
 
@@ -83,6 +86,7 @@ static void do_lease(struct life *l)
     l->k.may_fail = true; /* a store that is full refuses the lease too */
     if (kit_lease(&l->k, worker, lease)) {
         check_cap(l, lease->account);
+        check_not_paused(l, "task", "task", lease->account, lease->tier);
         assert_true(lease->ref.token > l->numbers);
         l->numbers = lease->ref.token;
         l->dispatched++;
@@ -175,7 +179,9 @@ static const struct {
              {do_time, 10},          {do_restart, 1},      {do_heartbeat, 8},
              {do_publish_source, 6}, {do_publish_many, 3}, {do_both, 12},
              {do_heat, 2},           {do_app, 2},          {do_key, 3},
-             {do_park_and_go, 2}};
+             {do_park_and_go, 2},    {do_pause, 3},        {do_resume, 6},
+             {do_pair_publish, 8},   {do_pair_run, 16},    {do_minute, 1},
+             {do_act, 10},           {do_publish_later, 4}};
 
 static void step(struct life *l)
 {
@@ -192,24 +198,39 @@ static void step(struct life *l)
     }
 }
 
+static void log_check(struct life *l, struct log_audit *log)
+{
+    if (!log_audit_read(log, l->k.store))
+        printf("%s\n", audit_text(log->audit));
+    assert_false(log->is_off);
+}
+
 static void live(uint64_t seed, unsigned steps, struct life *total)
 {
     struct life l = {.random = seed * 0x9e3779b97f4a7c15ull + 1};
+    struct log_audit log;
+    struct audit_counts audited;
     engine_kit_setup(&l.k, MAP_BYTES);
+    log_audit_begin(&log);
     for (unsigned i = 0; i < ACCOUNTS; i++)
         kit_account(&l.k, account_name(i), (Rota__Tier)(i % 4), 0);
     for (unsigned i = 0; i < steps; i++) {
         step(&l);
         if (i % 100 != 99)
             continue;
-        kit_check(&l.k);
+        check_asides(&l);
         check_sources(&l);
+        log_check(&l, &log);
     }
+    log_check(&l, &log);
+    audit_counts(log.audit, &audited);
+    log_audit_end(&log);
     assert_int_equal(kit_rows(&l.k, TABLE_JOB), l.accepted);
     engine_kit_teardown(&l.k);
     total->accepted += l.accepted;
     total->refused += l.refused;
     total->dispatched += l.dispatched;
+    total->audited += audited.dispatches;
     total->finished += l.finished;
     total->restarts += l.restarts;
     total->beats += l.beats;
@@ -218,6 +239,12 @@ static void live(uint64_t seed, unsigned steps, struct life *total)
     total->keys += l.keys;
     total->replays += l.replays;
     total->sources += l.sources;
+    total->pauses += l.pauses;
+    total->acts += l.acts;
+    total->later += l.later;
+    total->breakers += l.breakers;
+    if (l.asides_most > total->asides_most)
+        total->asides_most = l.asides_most;
 }
 
 int main(int argc, char **argv)
@@ -241,6 +268,14 @@ int main(int argc, char **argv)
         (unsigned long long)total.beats, (unsigned long long)total.trips,
         (unsigned long long)total.replays, (unsigned long long)total.many,
         (unsigned long long)total.sources, (unsigned long long)total.keys);
+    printf("%llu pauses, %llu times a breaker was open, up to %llu jobs set aside, %llu acts on "
+           "jobs, %llu jobs put off\n",
+           (unsigned long long)total.pauses, (unsigned long long)total.breakers,
+           (unsigned long long)total.asides_most, (unsigned long long)total.acts,
+           (unsigned long long)total.later);
+    printf("%llu dispatches in the log, all as the rule says\n", (unsigned long long)total.audited);
+    assert(total.audited >= total.dispatched);
+    assert(total.pauses > 0 && total.acts > 0 && total.later > 0 && total.asides_most > 0);
     assert(total.beats > 0 && total.replays > 0 && total.many > 0 && total.sources > 0);
     assert(total.keys > 0);
     assert(total.refused > 0 && total.dispatched > 0 && total.restarts > 0);

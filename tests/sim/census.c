@@ -10,25 +10,43 @@
 
 #include <stdlib.h>
 
-enum { COUNTS_MAX = PAST_ACCOUNTS_MAX * PAST_POOLS_MAX };
+enum { COUNTS_MAX = 128 }; /* accounts by pools */
+
+static bool is_delayed(struct world *w, struct span key, struct span value)
+{
+    struct state_row row;
+    if (row_decode(&state_row_type, key, value, &row) != 0)
+        world_violated(w, "a state row is damaged");
+    return row.state == ROTA__STATE__DELAYED;
+}
+
+enum place { READY, DELAYED, HELD, LEASED, DONE, PLACES };
 
 /* Where an accepted job can be. */
 static const struct place_row {
     enum table table;
     uint16_t counts; /* offset of its count in a tally, plus 1; 0: in none */
-    bool may_repeat; /* several rows of one job are one place */
-} places[] = {
-    {TABLE_READY, offsetof(struct tally_row, ready) + 1, false},
-    {TABLE_DELAYED, offsetof(struct tally_row, delayed) + 1, false},
-    {TABLE_WAITS_ON, offsetof(struct tally_row, delayed) + 1, true},
-    {TABLE_HELD, offsetof(struct tally_row, held) + 1, false},
-    {TABLE_LEASE, offsetof(struct tally_row, running) + 1, false},
-    {TABLE_DONE, 0, false},
+    bool (*is_place)(struct world *w, struct span key, struct span value); /* NULL: each row */
+} places[PLACES] = {
+    [READY] = {TABLE_READY, offsetof(struct tally_row, ready) + 1, NULL},
+    [DELAYED] = {TABLE_STATE, offsetof(struct tally_row, delayed) + 1, is_delayed},
+    [HELD] = {TABLE_HELD, offsetof(struct tally_row, held) + 1, NULL},
+    [LEASED] = {TABLE_LEASE, offsetof(struct tally_row, running) + 1, NULL},
+    [DONE] = {TABLE_DONE, 0, NULL},
+};
+
+/* Rows beside that of its place, which say what it waits for. */
+static const struct {
+    enum table table;
+    unsigned places; /* set of those in which a job may have it */
+} waits[] = {
+    {TABLE_DELAYED, 1u << DELAYED},
+    {TABLE_WAITS_ON, 1u << DELAYED | 1u << HELD},
 };
 
 struct found {
     struct job_id id;
-    uint8_t place; /* in `places` */
+    uint8_t place; /* in `places`, or after them in `waits` */
 };
 
 struct count {
@@ -43,20 +61,20 @@ struct taking {
     struct found *found;
     size_t found_n, found_cap;
     struct count counts[COUNTS_MAX];
-    size_t counts_n;
+    size_t counts_n, in_rings;
     struct census census;
 };
 
-typedef void each_row(struct taking *t, struct span key, struct span value, unsigned place);
+typedef void each_row(struct taking *t, struct span key, struct span value, uint8_t place);
 
-static void each(struct taking *t, enum table table, unsigned place, each_row *row)
+static void each(struct taking *t, enum table table, size_t place, each_row *row)
 {
     AUTO(cursor) cursor = NULL;
     struct span key, value;
     if (cursor_open(t->txn, table, &cursor) != 0)
         abort();
     while (cursor_next(cursor, &key, &value) == 0)
-        row(t, key, value, place);
+        row(t, key, value, (uint8_t)place);
 }
 
 static const char *text_of(struct job_id id)
@@ -65,18 +83,24 @@ static const char *text_of(struct job_id id)
     return job_id_text(id, text);
 }
 
+static const char *place_name(uint8_t place)
+{
+    return table_name(place < PLACES ? places[place].table : waits[place - PLACES].table);
+}
+
 /* ---- places ---- */
 
-static void note_place(struct taking *t, struct span key, struct span value, unsigned place)
+static void note_place(struct taking *t, struct span key, struct span value, uint8_t place)
 {
-    (void)value;
+    if (place < PLACES && places[place].is_place && !places[place].is_place(t->w, key, value))
+        return;
     if (t->found_n == t->found_cap) {
         t->found_cap = t->found_cap ? t->found_cap * 2 : 512;
         t->found = realloc(t->found, t->found_cap * sizeof *t->found);
         if (!t->found)
             abort();
     }
-    t->found[t->found_n++] = (struct found){key_tail_id(key), (uint8_t)place};
+    t->found[t->found_n++] = (struct found){key_tail_id(key), place};
 }
 
 static int by_id(const void *x, const void *y)
@@ -110,35 +134,41 @@ static void count_job(struct taking *t, struct span key, struct span value,
     struct state_row state = {0};
     if (row_decode(&job_row_type, key, value, &job) != 0)
         world_violated(t->w, "a job row is damaged");
-    int r = row_get(t->txn, &state_row_type, key, &state);
-    if (r < 0)
+    if (row_get(t->txn, &state_row_type, key, &state) < 0)
         world_violated(t->w, "a state row is damaged");
     struct count *c = count_of(t, job.account, state.pool ? state.pool : job.pool);
     ++*member_of(&c->row, place);
 }
 
-/* The run of `found` that is about this job; it must be one place. */
+/* The run of `found` that is about this job. The answer is its place. */
+static uint8_t place_find(struct taking *t, struct job_id id, size_t *at)
+{
+    const struct found *f = &t->found[*at], *end = t->found + t->found_n;
+    if (f < end && job_id_cmp(f->id, id) < 0)
+        world_violated(t->w, "%s is in %s, but was never accepted", text_of(f->id),
+                       place_name(f->place));
+    if (f == end || job_id_cmp(f->id, id) != 0 || f->place >= PLACES)
+        world_violated(t->w, "%s is in no place", text_of(id));
+    uint8_t place = f->place;
+    unsigned waits_n = 0;
+    for (f++; f < end && job_id_cmp(f->id, id) == 0; f++, waits_n++)
+        if (f->place < PLACES || !(waits[f->place - PLACES].places & 1u << place))
+            world_violated(t->w, "%s is in %s and in %s", text_of(id), place_name(place),
+                           place_name(f->place));
+    if (place == DELAYED && !waits_n)
+        world_violated(t->w, "%s is delayed and nothing will wake it", text_of(id));
+    *at = (size_t)(f - t->found);
+    return place;
+}
+
 static void place_job(struct taking *t, struct span key, struct span value, size_t *at)
 {
-    struct job_id id = key_tail_id(key);
-    size_t i = *at;
-    if (i < t->found_n && job_id_cmp(t->found[i].id, id) < 0)
-        world_violated(t->w, "%s is in %s, but was never accepted", text_of(t->found[i].id),
-                       table_name(places[t->found[i].place].table));
-    if (i == t->found_n || job_id_cmp(t->found[i].id, id) != 0)
-        world_violated(t->w, "%s is in no place", text_of(id));
-    const struct place_row *place = &places[t->found[i].place];
-    for (i++; i < t->found_n && job_id_cmp(t->found[i].id, id) == 0; i++)
-        if (&places[t->found[i].place] != place || !place->may_repeat)
-            world_violated(t->w, "%s is in %s and in %s", text_of(id), table_name(place->table),
-                           table_name(places[t->found[i].place].table));
-    *at = i;
+    uint8_t place = place_find(t, key_tail_id(key), at);
     t->census.jobs++;
-    t->census.done += place->table == TABLE_DONE;
-    t->census.leased += place->table == TABLE_LEASE;
-    t->census.waiting += place->table != TABLE_DONE && place->table != TABLE_LEASE;
-    if (place->counts)
-        count_job(t, key, value, place);
+    t->census.done += place == DONE;
+    t->census.leased += place == LEASED;
+    if (places[place].counts)
+        count_job(t, key, value, &places[place]);
 }
 
 /* `job` in order, beside the places and beside what was said. */
@@ -160,28 +190,29 @@ static void place_jobs(struct taking *t)
                        text_of(said->all[promise].job));
     if (at < t->found_n)
         world_violated(t->w, "%s is in %s, but was never accepted", text_of(t->found[at].id),
-                       table_name(places[t->found[at].place].table));
+                       place_name(t->found[at].place));
 }
 
-/* ---- tallies ---- */
+/* ---- tallies and rings ---- */
 
-static void compare_tally(struct taking *t, struct span key, struct span value, unsigned place)
+static void compare_tally(struct taking *t, struct span key, struct span value, uint8_t place)
 {
     struct tally_row row;
     (void)place;
     if (row_decode(&tally_row_type, key, value, &row) != 0)
         world_violated(t->w, "a tally row is damaged");
     struct count *c = count_of(t, get_be64(key.p), get_be16((const uint8_t *)key.p + 8));
-    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+    for (size_t i = 0; i < PLACES; i++) {
         if (!places[i].counts)
             continue;
         uint32_t stored = *member_of(&row, &places[i]), counted = *member_of(&c->row, &places[i]);
         if (stored != counted)
             world_violated(t->w, "account %llu in pool %u: the tally says %u in %s, there are %u",
-                           (unsigned long long)c->account, c->pool, stored,
-                           table_name(places[i].table), counted);
+                           (unsigned long long)c->account, c->pool, stored, place_name((uint8_t)i),
+                           counted);
     }
     c->row = (struct tally_row){0}; /* compared */
+    t->in_rings += row.turn != 0;
 }
 
 static void compare_tallies(struct taking *t)
@@ -194,15 +225,47 @@ static void compare_tallies(struct taking *t)
                            (unsigned long long)t->counts[i].account, t->counts[i].pool);
 }
 
+/* A ring's row is that of an account of its tier whose tally has this very turn. */
+static void compare_ring(struct taking *t, struct span key, struct span value, uint8_t place)
+{
+    struct ring_row row;
+    struct tally_row tally = {0};
+    struct account_row account = {0};
+    struct key_buf k;
+    const uint8_t *p = key.p;
+    (void)place;
+    if (row_decode(&ring_row_type, key, value, &row) != 0)
+        world_violated(t->w, "a ring row is damaged");
+    int r = row_get(t->txn, &tally_row_type, key_tally(&k, row.account, get_be16(p)), &tally);
+    if (r == 0)
+        r = row_get(t->txn, &account_row_type, key_u64(&k, row.account), &account);
+    if (r != 0 || tally.turn != get_be64(p + 3) || account.tier != p[2])
+        world_violated(t->w,
+                       "account %llu is in the ring of P%u in pool %u with a turn that is "
+                       "not its own",
+                       (unsigned long long)row.account, p[2], get_be16(p));
+    t->in_rings--;
+}
+
+static void compare_rings(struct taking *t)
+{
+    each(t, TABLE_RING, 0, compare_ring);
+    if (t->in_rings)
+        world_violated(t->w, "%zu tallies have a turn and no place in a ring", t->in_rings);
+}
+
 void census_take(struct world *w, struct txn *txn, struct census *ret_census)
 {
     struct taking t = {.w = w, .txn = txn};
-    for (unsigned i = 0; i < ARRAY_LEN(places); i++)
+    for (size_t i = 0; i < PLACES; i++)
         each(&t, places[i].table, i, note_place);
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++)
+        each(&t, waits[i].table, PLACES + i, note_place);
     if (t.found_n)
         qsort(t.found, t.found_n, sizeof *t.found, by_id);
     place_jobs(&t);
     compare_tallies(&t);
+    compare_rings(&t);
     free(t.found);
     *ret_census = t.census;
 }

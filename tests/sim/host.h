@@ -21,15 +21,15 @@ struct host {
     struct engine *engine;
     struct effects fx;
     struct message *inbox, **inbox_end;
-    uint64_t turn_ms;           /* world time of the turn it needs; UINT64_MAX: dead */
-    bool dies_after_commit;     /* the next turn commits and is never spoken of */
-    uint64_t faults_seen;       /* store faults that have hit, as of the last turn */
+    uint64_t turn_ms;       /* world time of the turn it needs; UINT64_MAX: dead */
+    bool dies_after_commit; /* the next turn commits and is never spoken of */
+    uint64_t faults;        /* of the store, as of its death */
 };
 
 void host_init(struct host *h, uint64_t seed);
 void host_deinit(struct host *h);
 
-/* 0, or a fault of the store: it is dead again. The first boot makes the environment. */
+/* 0, or what went wrong: it is dead again. The first boot makes the environment. */
 int host_boot(struct host *h, struct now now);
 void host_kill(struct host *h);
 static inline bool host_is_up(const struct host *h)
@@ -38,8 +38,8 @@ static inline bool host_is_up(const struct host *h)
 }
 
 void host_take(struct host *h, struct message *m); /* into the inbox */
-/* One turn over the inbox, which is empty then. Effects are in h->fx. Below 0: what the broker would
- * end with 74 for; nothing may be spoken. */
+/* One turn over the inbox, which is empty then. Effects are in h->fx. Below 0: what the broker
+ * would end with 74 for; nothing may be spoken. */
 int host_turn(struct host *h, struct now now);
 /* Faults of the store that have hit so far, over all its lives. */
 uint64_t host_faults(const struct host *h);

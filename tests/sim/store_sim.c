@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { FORMAT_NOW = 1, ROW_OVERHEAD_BYTES = 16 };
+enum { FORMAT_NOW = 2, ROW_OVERHEAD_BYTES = 16 };
 static const uint64_t map_bytes_default = 1ull << 40;
 
 static struct disk *disks;
@@ -48,6 +48,7 @@ static const struct fault_row {
     [STORE_SIM_UNKNOWN_LOST] = {"commit_unknown_lost", STORE_UNKNOWN, END_NOT_MADE, true},
     [STORE_SIM_COMMIT_FENCED] = {"commit_fenced", STORE_FENCED, END_NOT_MADE, true},
     [STORE_SIM_COMMIT_SLOW] = {"commit_slow", 0, END_MADE, false},
+    [STORE_SIM_COMMIT_LIES] = {"commit_lies", 0, END_NOT_MADE, false},
 };
 
 const char *store_sim_fault_name(enum store_sim_fault f)
@@ -195,6 +196,19 @@ struct store *store_free(struct store *s)
     s->disk->is_open = false;
     free(s);
     return NULL;
+}
+
+bool store_sim_lose(struct store *s, enum table t)
+{
+    struct tree_place place;
+    struct tree_row *row = tree_end(&s->disk->table[t], TREE_ON, &place);
+    assert(!s->writer.is_open);
+    if (!row)
+        return false;
+    tree_row_ref(row); /* its key is read to the end */
+    tree_del(&s->disk->table[t], tree_key(row));
+    tree_row_unref(row);
+    return true;
 }
 
 struct store *store_sim_crash(struct store *s)

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { LENT_BYTES = 16384, LENT_RECALLED = 0xdb };
+enum { LENT_BYTES = 16384, LENT_RECALLED = 0xdb, RECALLED_RUN = 6 };
 
 /* ---- lending ---- */
 
@@ -107,12 +107,23 @@ static void collect(struct txn *txn, enum table t, struct span key, struct span 
         s->collector(s->collector_arg, t, key, value);
 }
 
+/* Bytes that were lent and overwritten since have been written: somebody held a borrowed span
+ * across a write. */
+static void check_fresh(const struct txn *txn, struct span value)
+{
+    static const uint8_t run[RECALLED_RUN] = {LENT_RECALLED, LENT_RECALLED, LENT_RECALLED,
+                                              LENT_RECALLED, LENT_RECALLED, LENT_RECALLED};
+    (void)value;
+    assert(!txn->lent || !value.n || !memmem(value.p, value.n, run, sizeof run));
+}
+
 void reserved_settle(struct txn *txn)
 {
     if (!txn->reserved.is_set)
         return;
     struct tree_row *r = TAKE(txn->reserved.row);
     txn->reserved.is_set = false;
+    check_fresh(txn, tree_value(r));
     collect(txn, txn->reserved.table, tree_key(r), tree_value(r));
     tree_row_unref(r);
 }
@@ -166,6 +177,7 @@ static int value_put(struct txn *txn, enum table t, struct span key, struct span
         return r < 0 ? err_pass(r) : r;
     if (value.n)
         memcpy(row->bytes + row->key_n, value.p, value.n);
+    check_fresh(txn, tree_value(row));
     collect(txn, t, tree_key(row), tree_value(row));
     write_end(txn);
     return 0;

@@ -203,7 +203,7 @@ static struct span value_make(struct pair *p)
 {
     static uint8_t value[VALUE_MAX];
     size_t n = below(p, p->is_big && below(p, 10) == 0 ? VALUE_MAX : 60);
-    memset(value, (int)below(p, 256), n);
+    memset(value, (int)below(p, 0xdb), n); /* 0xdb would look like what was lent */
     return span_of(value, n);
 }
 

@@ -179,12 +179,14 @@ bool tree_del(struct tree *t, struct span key)
 {
     if (!tree_find(t, key))
         return false;
-    struct tree_node **at = &t->root;
-    while (tree_compare(key, tree_key((*at)->row)) != 0) {
-        struct tree_node *n = node_own(at);
-        at = &n->child[way_to(n, key)];
+    struct tree_node **at = &t->root, *n = NULL;
+    for (int c = 1; c != 0;) {
+        assert(*at); /* it was found */
+        n = node_own(at);
+        c = tree_compare(key, tree_key(n->row));
+        if (c)
+            at = &n->child[c > 0 ? TREE_ON : TREE_BACK];
     }
-    struct tree_node *n = node_own(at);
     t->rows--;
     t->bytes -= row_bytes(n->row);
     node_merge(n->child[TREE_BACK], n->child[TREE_ON], at);

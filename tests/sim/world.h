@@ -21,6 +21,7 @@
 #include "sim/host.h"
 #include "sim/ledger.h"
 #include "sim/link.h"
+#include "sim/queue.h"
 
 enum stat {
 #define STAT(NAME, text) STAT_##NAME,
@@ -48,7 +49,11 @@ struct actor_kind {
 struct asked {
     struct actor *actor;
     uint32_t op_tag;
-    struct job_id about; /* the job that it ends or cancels; zero: none */
+    struct about {
+        struct job_id job; /* that it ends or cancels; zero: none */
+        uint64_t token;    /* of the lease that it ends; 0: none */
+    } about;
+    struct about granted; /* the first job of the lease that answered it */
     unsigned arrived, answered;
 };
 
@@ -58,13 +63,15 @@ struct world {
     uint64_t seed;
     unsigned step;
     bool is_verbose;
-    bool is_ending; /* no new jobs, no faults: all must come to its end */
+    const char *looking_at; /* the invariant; NULL: none */
+    bool is_ending;         /* no new jobs, no faults: all must come to its end */
     struct random random;
     struct sim_clock clock;
     struct agenda agenda;
     struct host host;
     struct history history;
     struct ledger ledger;
+    struct queue queue;
     struct actor *actors[ACTORS_MAX];
     unsigned actors_n, accounts_n;
     uint32_t pipes; /* number of the last connection */
@@ -101,12 +108,19 @@ void world_wake(struct world *w, struct actor *a, uint64_t at_ms);
 /* A connection of its own from here on. The broker hears that the old one is gone when `is_told`.
  */
 void world_reconnect(struct world *w, struct actor *a, bool is_told);
+struct asked *world_asked(struct world *w, uint64_t request_id);
 /* Gives the request its number, key and environment, packs and checks it. */
 struct message *world_pack(struct world *w, struct actor *a, Rota__Request *request,
-                           struct job_id about);
+                           struct about about);
+
+/* The job of one of the rows of this table, any; false: it has none, or the broker is down. */
+bool world_find(struct world *w, enum table t, struct job_id *ret_job);
 
 /* The broker dies here and now and is back `down_ms` later. */
 void world_kill(struct world *w, uint64_t down_ms);
+
+/* Answers every parked call with nothing, as a broker that ends in good order does. */
+void world_drain(struct world *w);
 
 /* Events. */
 void world_arrives(struct world *w, struct event *e);

@@ -14,7 +14,10 @@ static void random_fill(void *arg, void *p, size_t n)
 
 void engine_kit_open(struct engine_kit *k)
 {
-    struct store_config config = {.dir = k->dir, .map_bytes = k->map_bytes, .create = true};
+    struct store_config config = {.dir = k->dir,
+                                  .map_bytes = k->map_bytes,
+                                  .quota_bytes = k->quota_bytes,
+                                  .create = true};
     assert_int_equal(store_open(&config, &k->store), 0);
     assert_int_equal(auth_new("development", k->hash_key, &k->auth), 0);
     assert_int_equal(board_new(&k->board), 0);
@@ -158,6 +161,8 @@ void kit_account(struct engine_kit *k, const char *id, Rota__Tier tier, uint32_t
     account_set.tier = tier;
     account_set.set_running_case = ROTA__ACCOUNT_SET__SET_RUNNING_RUNNING_MAX;
     account_set.running_max = running_max;
+    account_set.set_builds_case = ROTA__ACCOUNT_SET__SET_BUILDS_BUILDS_UNLIMITED;
+    account_set.builds_unlimited = true;
     Rota__Reply *reply = kit_call(k, &request, NULL);
     assert_string_equal(kit_error(reply), "");
     assert_int_equal(reply->account_set->account->tier, tier);

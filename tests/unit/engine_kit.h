@@ -13,6 +13,7 @@ struct engine_kit {
     char credential[64];
     uint8_t hash_key[32];
     uint64_t map_bytes, lease_ms, random;
+    uint64_t quota_bytes; /* of the store; 0: none. Takes effect with the next open */
     struct now now;
     struct store *store;
     struct auth *auth;
@@ -50,6 +51,7 @@ const char *kit_error(const Rota__Reply *reply);
 
 /* The common calls, as the operator. They assert that they are accepted unless they return a reply.
  */
+/* Without a quota of builds, so that tests of other things may publish as they like. */
 void kit_account(struct engine_kit *k, const char *id, Rota__Tier tier, uint32_t running_max);
 Rota__Reply *kit_publish(struct engine_kit *k, const char *account, const char *key);
 /* A lease call that does not wait; false: nothing, or refused when faults are allowed. */

@@ -96,6 +96,71 @@ static void test_workers_and_pools_are_known_by_their_keys(void **state)
     board_free(b);
 }
 
+/* Workers of a pool are counted as they come, change and go; the last word outlives its worker. */
+static void test_a_pool_knows_its_crew(void **state)
+{
+    (void)state;
+    struct board *b = NULL;
+    struct board_worker w = {.name = "a", .pool = 3, .slots = 4, .seen_bt_ms = 100};
+    struct board_crew crew;
+    struct board_pool pool;
+    assert_int_equal(board_new(&b), 0);
+    assert_int_equal(board_put_worker(b, &w), 0);
+    w.seen_bt_ms = 200;
+    w.slots = 6;
+    assert_int_equal(board_put_worker(b, &w), 0);
+    struct board_worker mute = {.name = "b", .pool = 3, .seen_bt_ms = 150};
+    assert_int_equal(board_put_worker(b, &mute), 0);
+    board_crew(b, 3, &crew);
+    assert_int_equal(crew.workers, 2);
+    assert_int_equal(crew.slots, 7); /* one that said none has one */
+    assert_int_equal(crew.draining, 0);
+    assert_int_equal(crew.seen_bt_ms, 200);
+    w.draining = true;
+    assert_int_equal(board_put_worker(b, &w), 0);
+    board_drop_worker(b, 3, "b");
+    board_drop_worker(b, 3, "b");
+    board_crew(b, 3, &crew);
+    assert_int_equal(crew.workers + crew.slots, 0);
+    assert_int_equal(crew.draining, 1);
+    board_drop_worker(b, 3, "a");
+    board_crew(b, 3, &crew);
+    assert_int_equal(crew.draining, 0);
+    assert_int_equal(crew.seen_bt_ms, 200);
+    assert_int_equal(board_pool(b, 3, &pool), BOARD_MISSING); /* it was never shown itself */
+    board_crew(b, 4, &crew);
+    assert_int_equal(crew.workers, 0);
+    board_free(b);
+}
+
+static void test_an_accounts_jobs_are_found(void **state)
+{
+    (void)state;
+    enum { ACCOUNTS = 7 };
+    struct board *b = NULL;
+    struct job_id jobs[LEASES];
+    assert_int_equal(board_new(&b), 0);
+    for (unsigned i = 0; i < LEASES; i++) {
+        struct board_lease l = lease_of(i, 1);
+        l.account = i % ACCOUNTS;
+        assert_int_equal(board_put_lease(b, &l), 0);
+        assert_int_equal(board_put_lease(b, &l), 0);
+    }
+    for (unsigned i = 0; i < LEASES; i++)
+        if (i % ACCOUNTS == 3 || i % 2)
+            board_drop_lease(b, id_of(i));
+    assert_int_equal(board_jobs_of(b, 3, jobs, LEASES), 0);
+    assert_int_equal(board_jobs_of(b, 5, jobs, 4), 4);
+    size_t n = board_jobs_of(b, 5, jobs, LEASES);
+    for (size_t i = 0; i < n; i++) {
+        unsigned number;
+        memcpy(&number, jobs[i].b, sizeof number);
+        assert_true(number % ACCOUNTS == 5 && number % 2 == 0);
+    }
+    assert_int_equal(n, LEASES / ACCOUNTS / 2);
+    board_free(b);
+}
+
 static void *writer_main(void *arg)
 {
     struct board *b = arg;
@@ -143,6 +208,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_puts_replace_and_drops_forget),
         cmocka_unit_test(test_workers_and_pools_are_known_by_their_keys),
+        cmocka_unit_test(test_a_pool_knows_its_crew),
+        cmocka_unit_test(test_an_accounts_jobs_are_found),
         cmocka_unit_test(test_a_copy_is_never_half_of_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

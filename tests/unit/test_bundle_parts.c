@@ -266,6 +266,34 @@ static void a_flood_keeps_the_newest(void **state)
     assert_true(log_bytes > 1000000);
 }
 
+static void what_terminals_obey_is_cut_out(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
+        {"\033[31mred\033[0m\n", "red\n"},
+        {"\033]0;title\007text\n", "text\n"},
+        {"\033]8;;http://h.example\033\\link\033]8;;\033\\\n", "link\n"},
+        {"\033[2J\033[H\033cgone?\n", "gone?\n"},
+        {"\033P+q544e\033\\dcs\n", "dcs\n"},
+        {"a\rb\bc\x7f\n", "a b c \n"},
+        {"line\r\n", "line\n"},
+        {"\xc2\x9b"
+         "31m\n",
+         " 31m\n"},
+        {"bad \xff\x9b utf-8\n", "bad ?? utf-8\n"},
+        {"gr\xc3\xbc\xc3\x9f\n", "gr\xc3\xbc\xc3\x9f\n"},
+        {"open end \033[", "open end "},
+    };
+    static struct words w = {.line = on_log, .fetched = on_fetched};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        words_begin(&w);
+        words_add(&w, rows[i].in, strlen(rows[i].in));
+        words_end(&w);
+        assert_string_equal(w.tail, rows[i].out);
+    }
+}
+
 static void the_gist_is_npms_own_words(void **state)
 {
     char gist[200];
@@ -294,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_put_is_new_whole_and_exact),
         cmocka_unit_test(npm_lines_become_progress),
         cmocka_unit_test(a_flood_keeps_the_newest),
+        cmocka_unit_test(what_terminals_obey_is_cut_out),
         cmocka_unit_test(the_gist_is_npms_own_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

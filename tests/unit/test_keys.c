@@ -71,6 +71,10 @@ static struct span make_of_finished(struct key_buf *k, const struct parts *p)
 {
     return key_of_finished(k, p->v[0], p->id);
 }
+static struct span make_of_key(struct key_buf *k, const struct parts *p)
+{
+    return key_of_key(k, p->v[0], (uint32_t)p->v[1]);
+}
 static struct span make_object(struct key_buf *k, const struct parts *p)
 {
     return key_object(k, (uint8_t)p->v[0], p->v[1], no_hash);
@@ -102,6 +106,7 @@ static const struct {
     {"of_account", make_of_account, {64}, true, 25},
     {"of_app", make_of_app, {64, 32}, true, 29},
     {"of_finished", make_of_finished, {64}, true, 25},
+    {"of_key", make_of_key, {64, 32}, false, 12},
     {"object", make_object, {8, 64}, false, 41},
     {"u16", make_u16, {16}, false, 2},
     {"u32", make_u32, {32}, false, 4},

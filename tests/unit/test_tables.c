@@ -54,7 +54,7 @@ static void test_roles_are_bits_of_the_role_enum(void **state)
     assert_int_equal(R_W, 1 << ROTA__ROLE__WORKER);
     assert_int_equal(R_G, 1 << ROTA__ROLE__GATEWAY);
     assert_true(op_row(ROTA__REQUEST__OP_PING)->roles == R_ANY);
-    assert_int_equal(op_row(ROTA__REQUEST__OP_KEY_CREATE)->roles, R_O);
+    assert_int_equal(op_row(ROTA__REQUEST__OP_KEY_CREATE)->roles, R_O | R_A);
     assert_false(op_row(ROTA__REQUEST__OP_LEASE)->roles & (R_A | R_G));
     assert_false(op_row(ROTA__REQUEST__OP_PUBLISH)->roles & R_W);
 }

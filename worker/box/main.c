@@ -1,14 +1,16 @@
 /* main.c: rota-box, what the worker runs inside the sandbox for its own steps.
  *
- *   rota-box unpack DIR          archive on fd 5
+ *   rota-box unpack DIR          archive on fd 6
  *   rota-box verify APP INSTALL
  *   rota-box settle INSTALL APP
  *   rota-box pack DIR FILE
+ *   rota-box confine NAME=NUMBER... -- PROGRAM ARGUMENTS...      becomes PROGRAM
  *
  * It speaks as worker/js/metro.mjs does: JSON lines on fd 3, the last of them {"type":"error",…}
  * with exit code 1 when the app is at fault, {"type":"done",…} with 0. Faults of the machine end
  * with 74. */
 #include "box.h"
+#include "confine.h"
 
 #include <base/exit.h>
 #include <errno.h>
@@ -18,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_FD = 3, ARCHIVE_FD = 5 };
+enum { LINE_FD = 3, ARCHIVE_FD = 6 };
 
 /* Takes over `line`. */
 static void say(json_t *line)
@@ -95,11 +97,13 @@ static void say_refusal(const struct box_refusal *refusal)
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "confine") == 0)
+        return box_confine(argv + 2);
     setlocale(LC_CTYPE, "C.UTF-8"); /* names in archives are UTF-8, whatever the machine speaks */
     const struct command *c = command_find(argc, argv);
     if (!c) {
         fprintf(stderr, "usage: rota-box unpack DIR | verify APP INSTALL | settle INSTALL APP | "
-                        "pack DIR FILE\n");
+                        "pack DIR FILE | confine NAME=NUMBER... -- PROGRAM...\n");
         return EXIT_USAGE;
     }
     struct box_refusal refusal = {0};

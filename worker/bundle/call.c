@@ -50,6 +50,17 @@ int call_sign_download(struct work *w, Rota__Reply **ret_reply, const Rota__Sign
     return r;
 }
 
+/* A bundle and its assets count together, and the broker refuses before the first is uploaded. */
+static uint64_t bundle_bytes(const struct build_result *r)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < r->artifacts; i++)
+        if (r->artifact[i].kind == ROTA__OBJECT_KIND__BUNDLE ||
+            r->artifact[i].kind == ROTA__OBJECT_KIND__ASSETS)
+            bytes += r->artifact[i].size;
+    return bytes;
+}
+
 int call_sign_upload(struct work *w, const struct build_artifact *a, Rota__Reply **ret_reply,
                      const Rota__SignResult **ret_sign)
 {
@@ -59,6 +70,8 @@ int call_sign_upload(struct work *w, const struct build_artifact *a, Rota__Reply
     ask.kind = a->kind;
     ask.sha256 = (ProtobufCBinaryData){.data = (uint8_t *)a->sha256, .len = sizeof a->sha256};
     ask.size = a->size;
+    if (a->kind == ROTA__OBJECT_KIND__BUNDLE || a->kind == ROTA__OBJECT_KIND__ASSETS)
+        ask.bundle_bytes = bundle_bytes(w->result);
     request.op_case = ROTA__REQUEST__OP_SIGN_UPLOAD;
     request.sign_upload = &ask;
     int r = call(w, &request, ROTA__REPLY__RESULT_SIGN_UPLOAD, ret_reply);

@@ -1,8 +1,9 @@
 /* plan.h: every program that runs in a sandbox, as a table: what it sees, whether it has the
- * network, and its command. Pure data. */
+ * network, which system calls it is refused, and its command. Pure data. */
 #pragma once
 
 #include "errors.h"
+#include "filter.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,6 +53,8 @@ enum { STEP_MOUNTS_MAX = 4, STEP_ARGS_MAX = 12, STEP_ENV_MAX = 6 };
 
 struct step {
     const char *name;
+    const char *phase; /* of phase.c; the probe's is "check" */
+    enum filter_kind filter;
     bool has_net;            /* and /net, with npm's configuration */
     bool must_say_done;      /* speaks on fd 3; exit 0 without a "done" there is a failure */
     enum error_code failure; /* what an exit code that nobody explained means */
@@ -61,3 +64,6 @@ struct step {
 };
 
 extern const struct step steps[STEP_COUNT];
+
+/* What stands for a word where there is no build: "@PLATFORM". */
+const char *plan_word(enum word word);

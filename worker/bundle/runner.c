@@ -4,6 +4,7 @@
  * the agent itself only opens, hashes and copies the files that come out. Each phase is a row of
  * phase.c. */
 #include "call.h"
+#include "explain.h"
 #include "phase.h"
 #include "product.h"
 #include "verdict.h"
@@ -36,8 +37,12 @@ static void probe_word(void *arg, const char *line, size_t n)
 
 static int probe(struct words *said)
 {
+    static const struct cgroups no_groups = {.kind = CGROUP_NONE};
+    struct limits limits = limits_of(NULL, 0);
     struct sandbox_run run = {.tools = &setup.tools,
                               .step = &steps[STEP_PROBE],
+                              .limits = &limits,
+                              .cgroups = &no_groups,
                               .source_fd = -1,
                               .stop_fd = -1,
                               .output = probe_output,
@@ -76,7 +81,18 @@ static void heap_choose(void)
     long mib = told ? strtol(told, NULL, 10) : HEAP_MIB;
     if (mib < HEAP_MIB_LEAST || mib > HEAP_MIB_MOST)
         mib = HEAP_MIB;
-    snprintf(setup.heap, sizeof setup.heap, "--max-old-space-size=%ld", mib);
+    setup.heap_mib = (uint64_t)mib;
+}
+
+static const char *const group_kinds[] = {"watchdog", "cgroup-v1", "cgroup-v2"};
+
+static void groups_choose(const struct runner_settings *s)
+{
+    const struct cgroup_host host = {.root = "/sys/fs/cgroup",
+                                     .self = "/proc/self/cgroup",
+                                     .told = s->cgroup,
+                                     .pid = (int)getpid()};
+    cgroups_find(&host, &setup.cgroups);
 }
 
 static int bundle_check(const struct runner_settings *s, char said[RUNNER_SAID_MAX])
@@ -85,7 +101,9 @@ static int bundle_check(const struct runner_settings *s, char said[RUNNER_SAID_M
         return err_raise(-EIO);
     char why[TOOLS_WHY_MAX] = "";
     program_note();
-    int r = space_enter(&setup.root, why);
+    int r = filters_make();
+    if (r == 0)
+        r = space_enter(&setup.root, why);
     if (r == 0)
         r = tools_find(&setup.root, &setup.tools, why);
     if (r < 0)
@@ -98,9 +116,13 @@ static int bundle_check(const struct runner_settings *s, char said[RUNNER_SAID_M
     r = probe_both(said);
     if (r != 0)
         return r < 0 ? err_pass(r) : RUNNER_UNUSABLE;
+    groups_choose(s);
+    const struct cgroups *g = &setup.cgroups;
     snprintf(said, RUNNER_SAID_MAX,
-             "node=%s sandbox-uid=%u user-namespace=%s workspace_bytes=%llu at=%.200s",
-             setup.tools.node_version, (unsigned)setup.tools.owner,
+             "node=%s limits-by=%s%s%.180s%s sandbox-uid=%u user-namespace=%s workspace_bytes=%llu "
+             "at=%.100s",
+             setup.tools.node_version, group_kinds[g->kind], g->why[0] ? " (" : "", g->why,
+             g->why[0] ? ")" : "", (unsigned)setup.tools.owner,
              setup.root.has_user_namespace ? "own" : "host", (unsigned long long)s->workspace_bytes,
              setup.root.path);
     return 0;
@@ -136,10 +158,37 @@ static bool names_choose(struct work *w)
     return true;
 }
 
+/* A secret would stand in bubblewrap's arguments, which everybody on the machine can read; and the
+ * app's own code could put it into the bundle. What the dynamic loader reads would run code before
+ * rota-box has set the limits. */
+static bool is_for_builds(const struct build_var *var)
+{
+    return !var->is_secret && strncmp(var->text, "LD_", 3) != 0 &&
+           strncmp(var->text, "GLIBC_", 6) != 0;
+}
+
+static void env_choose(struct work *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->build->vars && n < WORK_ENV_MAX; i++)
+        if (is_for_builds(&w->build->var[i]))
+            w->env[n++] = w->build->var[i].text;
+}
+
+/* Node must meet its own limit first: it says what it wanted memory for. */
+static void heap_fit(struct work *w)
+{
+    uint64_t most_mib = (w->limits.memory_bytes >> 20) / 4 * 3;
+    uint64_t mib = setup.heap_mib < most_mib ? setup.heap_mib : most_mib;
+    snprintf(w->heap, sizeof w->heap, "--max-old-space-size=%llu", (unsigned long long)mib);
+}
+
 static int work_open(struct work *w)
 {
-    char name[32];
-    snprintf(name, sizeof name, "slot-%u", w->build->slot);
+    snprintf(w->name, sizeof w->name, "slot-%u", w->build->slot);
+    w->limits = limits_of(w->build->tier, w->build->settings->workspace_bytes);
+    env_choose(w);
+    heap_fit(w);
     w->log_fd = memfd_create("build.log", MFD_CLOEXEC);
     if (w->log_fd < 0)
         return err_raise(-errno);
@@ -147,7 +196,7 @@ static int work_open(struct work *w)
         build_fail(w->result, E_PLATFORM_UNKNOWN, NULL);
         return WORK_ENDED;
     }
-    return space_new(&setup.root, name, w->build->settings->workspace_bytes, setup.tools.owner,
+    return space_new(&setup.root, w->name, w->build->settings->workspace_bytes, setup.tools.owner,
                      &w->space);
 }
 
@@ -205,5 +254,8 @@ static int bundle_run(struct build *b, struct build_result *ret)
     return 0;
 }
 
-const struct runner runner_bundle = {
-    .name = "bundle", .class = "bundle", .check = bundle_check, .run = bundle_run};
+const struct runner runner_bundle = {.name = "bundle",
+                                     .class = "bundle",
+                                     .check = bundle_check,
+                                     .explain = explain,
+                                     .run = bundle_run};

@@ -4,11 +4,14 @@
  * that a sandbox which could not be made is never taken for a build that failed. Besides what every
  * option's name says: user namespaces are forbidden inside, so the kernel's least tried corners
  * stay out of reach; bubblewrap's own tmpfs ones (the root, /dev) become read-only at the end, or
- * they would be unlimited space. Folders of /usr that administrators fill by hand are covered. */
+ * they would be unlimited space. The filter of system calls comes last, on a descriptor. Folders of
+ * /usr that administrators fill by hand are covered. */
 #include "sandbox.h"
 
-#include <base/arena.h>
+#include "watchdog.h"
+
 #include <base/auto.h>
+#include <base/clock.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ARGV_MAX = 192, ARENA_BYTES_MAX = 256 * 1024, STATUS_TEXT_MAX = 2048 };
+enum { ARGV_MAX = 512, ARENA_BYTES_MAX = 256 * 1024, STATUS_TEXT_MAX = 2048 };
 
 DEFINE_FREEP(arena)
 
@@ -64,6 +67,8 @@ static const char *const frame[] = {"--unshare-user",
                                     "--clearenv",
                                     "--json-status-fd",
                                     "4",
+                                    "--seccomp",
+                                    "5",
                                     "--ro-bind",
                                     "/usr",
                                     "/usr",
@@ -152,10 +157,28 @@ static void add_step(struct line *l, const struct sandbox_run *run)
         add_all(l, (const char *const[]){"--dir", "/w/app", NULL});
     for (size_t i = 0; i < STEP_ENV_MAX && s->env[i][0]; i++)
         add_mount(l, "--setenv", s->env[i][0], s->env[i][1]);
+    for (const char *const *e = run->env; e && *e; e++) {
+        size_t n = strcspn(*e, "=");
+        add_mount(l, "--setenv", arena_printf(l->arena, "%.*s", (int)n, *e),
+                  (*e)[n] ? *e + n + 1 : "");
+    }
+}
+
+/* rota-box sets the limits and becomes the program. */
+static void add_limits(struct line *l, const struct limits *limits)
+{
+    add(l, "/rota/box");
+    add(l, "confine");
+    add(l, "core=0");
+    add(l, arena_printf(l->arena, "fsize=%llu", (unsigned long long)limits->file_bytes));
+    add(l, arena_printf(l->arena, "nofile=%u", limits->open_files));
+    add(l, arena_printf(l->arena, "nproc=%u", limits->tasks));
+    add(l, "--");
 }
 
 static void add_command(struct line *l, const struct sandbox_run *run)
 {
+    add_limits(l, run->limits);
     for (size_t i = 0; i < STEP_ARGS_MAX; i++) {
         const struct step_arg *a = &run->step->args[i];
         if (!a->text && a->word == WORD_NONE)
@@ -188,41 +211,138 @@ static bool status_read(int fd, int *ret_status)
     return at && sscanf(at, "\"exit-code\": %d", ret_status) == 1;
 }
 
-static int program_run(const struct sandbox_run *run, const struct line *l, int *ret_status)
+/* ---- running ---- */
+
+struct running {
+    const struct sandbox_run *run;
+    int outcome; /* what the watchdog saw */
+};
+
+static void on_output(void *arg, const void *p, size_t n)
+{
+    const struct running *g = arg;
+    g->run->output(g->run->arg, p, n);
+}
+
+static void on_line(void *arg, const char *line, size_t n, bool is_cut)
+{
+    const struct running *g = arg;
+    g->run->line(g->run->arg, line, n, is_cut);
+}
+
+/* Looking costs little and lets at most a quarter of a second pass. A look that fails is left out:
+ * the next one comes. */
+static int on_tick(void *arg, pid_t init)
+{
+    struct running *g = arg;
+    struct watchdog_seen seen = {0};
+    if (watchdog_look("/proc", init, &seen) < 0)
+        return 0;
+    if (seen.memory_bytes > g->run->limits->memory_bytes)
+        g->outcome = SANDBOX_MEMORY;
+    else if (seen.tasks >= g->run->limits->tasks)
+        g->outcome = SANDBOX_TASKS;
+    return g->outcome;
+}
+
+static int group_make(const struct sandbox_run *run, struct cgroup **ret_group)
+{
+    if (run->cgroups->kind == CGROUP_NONE)
+        return 0;
+    int r = cgroup_new(run->cgroups, run->name, run->limits, ret_group);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+/* What the kernel's own counts say goes before what the program says of itself: a tool may lose a
+ * worker for want of memory, start another, and end with 0. */
+static int end_judge(const struct running *g, int ended, const struct cgroup *group, int status)
+{
+    struct cgroup_end counts = {0};
+    if (group)
+        cgroup_read(group, &counts);
+    if (ended == CHILD_STOPPED)
+        return SANDBOX_STOPPED;
+    if (ended == CHILD_DEADLINE)
+        return SANDBOX_DEADLINE;
+    if (ended == CHILD_TICK)
+        return g->outcome;
+    if (counts.oom_kills > 0)
+        return SANDBOX_MEMORY;
+    if (counts.tasks_denied > 0 && status != 0)
+        return SANDBOX_TASKS;
+    return ended == 0 && status >= 0 ? 0 : SANDBOX_BROKEN;
+}
+
+static struct child_spec spec_of(struct running *g, const char *const *argv,
+                                 const struct cgroup *group)
 {
     static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+    const struct sandbox_run *run = g->run;
+    return (struct child_spec){.argv = argv,
+                               .env = env,
+                               .dir = "/",
+                               .stop_fd = run->stop_fd,
+                               .deadline_ms = clock_boot_ms() + run->limits->wall_ms,
+                               .output = on_output,
+                               .line = run->line ? on_line : NULL,
+                               .arg = g,
+                               .tick = group ? NULL : on_tick,
+                               .tick_ms = WATCHDOG_MS,
+                               .join = group ? group->procs : NULL,
+                               .join_n = group ? group->procs_n : 0};
+}
+
+static int program_run(const struct sandbox_run *run, const char *const *argv, int *ret_status)
+{
+    AUTO(cgroup) group = NULL;
+    AUTO_FD filter = -1;
     int pipe_fds[2];
+    int r = filter_open(run->step->filter, &filter);
+    if (r == 0)
+        r = group_make(run, &group);
+    if (r < 0)
+        return err_pass(r);
     if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
         return err_raise(-errno);
     AUTO_FD from = pipe_fds[0];
     AUTO_FD to = pipe_fds[1];
-    struct child_spec spec = {.argv = l->v,
-                              .env = env,
-                              .dir = "/",
-                              .stop_fd = run->stop_fd,
-                              .output = run->output,
-                              .line = run->line,
-                              .arg = run->arg,
-                              .pass = {to, run->source_fd},
-                              .pass_n = run->source_fd < 0 ? 1 : 2};
+    struct running g = {.run = run};
+    struct child_spec spec = spec_of(&g, argv, group);
+    const int pass[] = {to, filter, run->source_fd};
+    memcpy(spec.pass, pass, sizeof pass);
+    spec.pass_n = run->source_fd < 0 ? 2 : 3;
     struct child_end end;
-    int r = child_run(&spec, &end);
+    r = child_run(&spec, &end);
     if (r < 0)
         return err_pass(r);
-    if (r == CHILD_STOPPED)
-        return SANDBOX_STOPPED;
-    return r == 0 && status_read(from, ret_status) ? 0 : SANDBOX_BROKEN;
+    int status = -1;
+    if (!status_read(from, &status))
+        status = -1;
+    r = end_judge(&g, r, group, status);
+    if (r == 0)
+        *ret_status = status;
+    return r;
+}
+
+int sandbox_line(const struct sandbox_run *run, struct arena *arena, const char *const **ret_argv)
+{
+    struct line *l = arena_alloc(arena, sizeof *l);
+    if (!l)
+        return err_raise(-ENOMEM);
+    l->arena = arena;
+    int r = line_write(l, run);
+    if (r < 0)
+        return err_pass(r);
+    *ret_argv = l->v;
+    return 0;
 }
 
 int sandbox_step(const struct sandbox_run *run, int *ret_status)
 {
     AUTO(arena) arena = NULL;
+    const char *const *argv = NULL;
     int r = arena_new(ARENA_BYTES_MAX, &arena);
-    if (r < 0)
-        return err_pass(r);
-    struct line l = {.arena = arena};
-    r = line_write(&l, run);
-    if (r < 0)
-        return err_pass(r);
-    return program_run(run, &l, ret_status);
+    if (r == 0)
+        r = sandbox_line(run, arena, &argv);
+    return r < 0 ? err_pass(r) : program_run(run, argv, ret_status);
 }

@@ -3,10 +3,13 @@
  * and nothing else. Any thread; blocks. */
 #pragma once
 
+#include "cgroup.h"
 #include "plan.h"
+#include "sandbox_limits.h"
 #include "space.h"
 #include "tools.h"
 
+#include <base/arena.h>
 #include <base/err.h>
 #include <child.h>
 
@@ -15,7 +18,11 @@ struct sandbox_run {
     const struct space *space; /* NULL: the step has no mounts */
     const struct step *step;
     const char *words[WORD_COUNT];
-    int source_fd; /* appears as fd 5; -1: none */
+    const struct limits *limits;
+    const struct cgroups *cgroups; /* of kind NONE: a watchdog looks after the limits */
+    const char *name;              /* of the cgroup; unique among those that run */
+    const char *const *env;        /* "NAME=value", NULL-terminated, besides the step's; or NULL */
+    int source_fd;                 /* appears as fd 6; -1: none */
     int stop_fd;
     void (*output)(void *arg, const void *p, size_t n);
     void (*line)(void *arg, const char *line, size_t n, bool is_cut);
@@ -24,8 +31,16 @@ struct sandbox_run {
 
 enum sandbox_outcome {
     SANDBOX_STOPPED = 1, /* stop_fd was raised: killed, nothing is left */
-    SANDBOX_BROKEN,      /* it could not be set up; what bubblewrap said came as output */
+    SANDBOX_DEADLINE,    /* it ran for limits->wall_ms: killed */
+    SANDBOX_MEMORY, /* it, or a part of it, was killed for want of memory, whatever its status */
+    SANDBOX_TASKS,  /* it wanted more processes and threads than it may have */
+    SANDBOX_BROKEN, /* it could not be set up; what bubblewrap said came as output */
 };
+
+/* The command line that sandbox_step() would run, out of the same tables: NULL-terminated, in
+ * `arena`. */
+MUST_USE int sandbox_line(const struct sandbox_run *run, struct arena *arena,
+                          const char *const **ret_argv);
 
 /* 0: the program ended by itself with *ret_status (128 + signal when one ended it). */
 MUST_USE int sandbox_step(const struct sandbox_run *run, int *ret_status);

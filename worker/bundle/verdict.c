@@ -1,5 +1,6 @@
-/* verdict.c: from the surest sign to the weakest: our own stop, the step's own error line, marks in
- * what the tool printed, a full workspace, a signal, and last the step's general failure. */
+/* verdict.c: from the surest sign to the weakest: our own stop or a limit that struck, the step's
+ * own error line, marks in what the tool printed, a full workspace, a signal, and last the step's
+ * general failure. */
 #include "verdict.h"
 
 #include <base/auto.h>
@@ -15,6 +16,7 @@ static const struct mark {
     enum error_code error;
 } marks[] = {
     {"JavaScript heap out of memory", false, E_OUT_OF_MEMORY},
+    {"EFBIG", false, E_WORKSPACE_FULL},
     {"ENOSPC", false, E_WORKSPACE_FULL},
     {"No space left on device", false, E_WORKSPACE_FULL},
     {"npm error code ENOTFOUND", true, E_REGISTRY_UNREACHABLE},
@@ -145,6 +147,12 @@ int verdict_step(struct work *w, const struct step *s, int outcome, int status)
         w->result->outcome = BUILD_STOPPED;
         return WORK_ENDED;
     }
+    if (outcome == SANDBOX_DEADLINE)
+        return end_with(w, E_TIMED_OUT);
+    if (outcome == SANDBOX_MEMORY)
+        return end_with(w, E_OUT_OF_MEMORY);
+    if (outcome == SANDBOX_TASKS)
+        return end_with(w, E_PIDS_LIMIT);
     if (outcome == SANDBOX_BROKEN)
         return end_with_words(w, E_SANDBOX_FAILED, "bubblewrap failed");
     if (w->feedback.error != E_OK)

@@ -15,7 +15,7 @@ struct words {
     void (*fetched)(void *arg);                          /* npm has one more answer */
     void *arg;
 
-    char line_text[WORDS_LINE_MAX];
+    char line_text[WORDS_LINE_MAX + 2];
     size_t line_n;
     char tail[WORDS_TAIL_MAX + 1];
     size_t tail_n;

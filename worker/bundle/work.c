@@ -108,7 +108,7 @@ static void words_fill(const struct work *w, const char *words[WORD_COUNT])
     for (size_t i = 0; i < WORD_COUNT; i++)
         words[i] = w->file_words[i];
     words[WORD_NPM] = w->setup->tools.npm_cli;
-    words[WORD_HEAP] = w->setup->heap;
+    words[WORD_HEAP] = w->heap;
     words[WORD_PLATFORM] = w->build->platform;
     words[WORD_BUNDLE] = w->bundle_name;
     words[WORD_HERMESC] = w->hermesc;
@@ -121,6 +121,10 @@ int work_step(struct work *w, enum step_id id, int source_fd)
     struct sandbox_run run = {.tools = &w->setup->tools,
                               .space = w->space,
                               .step = &steps[id],
+                              .limits = &w->limits,
+                              .cgroups = &w->setup->cgroups,
+                              .name = w->name,
+                              .env = id == STEP_BUNDLE ? w->env : NULL,
                               .source_fd = source_fd,
                               .stop_fd = w->build->stop_fd,
                               .output = on_output,

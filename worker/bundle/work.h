@@ -15,13 +15,14 @@
 
 enum { WORK_ENDED = 1 };
 
-enum { WORK_NAME_MAX = 64, WORK_FILE_MAX = 128, LOG_BYTES_MAX = 8 << 20 };
+enum { WORK_ENV_MAX = 64, WORK_NAME_MAX = 64, WORK_FILE_MAX = 128, LOG_BYTES_MAX = 8 << 20 };
 
 /* What check() found; the same for all builds. */
 struct setup {
     struct space_root root;
     struct tools tools;
-    char heap[48]; /* "--max-old-space-size=3072" */
+    struct cgroups cgroups;
+    uint64_t heap_mib;
 };
 
 struct phase;
@@ -41,6 +42,10 @@ struct work {
     struct build_result *result;
     const struct setup *setup;
     struct space *space;
+    struct limits limits;
+    char name[32];                     /* of the slot */
+    char heap[48];                     /* "--max-old-space-size=3072" */
+    const char *env[WORK_ENV_MAX + 1]; /* the app's variables that are no secrets */
 
     const struct phase *phase;
     uint32_t percent_from; /* where the phase begins */

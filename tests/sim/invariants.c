@@ -1,0 +1,192 @@
+/* invariants.c: the table of them. A check reads a snapshot of the store, and of the living engine
+ * what no table shows; it answers by world_violated() or not at all. */
+#include "sim/invariants.h"
+
+#include "engine/turn.h"
+#include "sim/census.h"
+#include "sim/world.h"
+#include "store/rows.h"
+
+#include <stdlib.h>
+
+struct look {
+    struct world *w;
+    struct txn *txn;
+    struct census census;
+};
+
+static const char *text_of(struct job_id id)
+{
+    static char text[JOB_ID_TEXT_LEN + 1];
+    return job_id_text(id, text);
+}
+
+static void log_is_right(struct look *l)
+{
+    history_read(l->w, l->txn);
+}
+
+/* From its first event on, and to the last that was read. */
+static void log_is_whole(struct look *l)
+{
+    AUTO(cursor) cursor = NULL;
+    struct span key, value;
+    uint64_t rows = 0, first = 0, last = 0;
+    if (cursor_open(l->txn, TABLE_EVENT, &cursor) != 0 ||
+        txn_count(l->txn, TABLE_EVENT, &rows) != 0)
+        abort();
+    if (cursor_next(cursor, &key, &value) == 0)
+        first = get_be64(key.p);
+    if (cursor_last(cursor, &key, &value) == 0)
+        last = get_be64(key.p);
+    if (last != l->w->history.seq || (rows && last - first + 1 != rows))
+        world_violated(l->w, "the log has %llu events from %llu to %llu; %llu were read",
+                       (unsigned long long)rows, (unsigned long long)first,
+                       (unsigned long long)last, (unsigned long long)l->w->history.seq);
+}
+
+static void each_job_is_in_one_place(struct look *l)
+{
+    census_take(l->w, l->txn, &l->census);
+}
+
+static void log_and_tables_agree(struct look *l)
+{
+    const struct history *h = &l->w->history;
+    uint64_t running = 0;
+    for (size_t i = 0; i < h->accounts_n; i++)
+        running += h->accounts[i].running;
+    if (h->jobs_n != l->census.jobs || running != l->census.leased)
+        world_violated(l->w, "the log has %zu jobs, %llu running; the tables %llu and %llu",
+                       h->jobs_n, (unsigned long long)running, (unsigned long long)l->census.jobs,
+                       (unsigned long long)l->census.leased);
+}
+
+static void no_worker_waits_in_vain(struct look *l)
+{
+    const struct engine *e = l->w->host.engine;
+    for (size_t i = 1; i <= POOLS_MAX && !e->has_more; i++) {
+        const struct pool *p = e->cache.pools[i];
+        unsigned eligible = p ? pool_eligible(&e->cache, p) : 0;
+        if (eligible && p->polls.count)
+            world_violated(l->w, "pool %s: %zu polls wait and tiers %u may run", p->name,
+                           p->polls.count, eligible);
+    }
+}
+
+static void cache_is_the_store(struct look *l)
+{
+    struct engine *e = l->w->host.engine;
+    if (engine_check(e) != 0)
+        world_violated(l->w, "the cache differs from a fresh load");
+    if (undo_entries(e->cache.undo) != 0)
+        world_violated(l->w, "the journal is not empty between turns");
+}
+
+static void promise_is_kept(struct look *l, const struct promise *p)
+{
+    struct done_row done = {0};
+    struct lease_row lease = {0};
+    struct key_buf k;
+    struct span key = key_id(&k, p->job);
+    bool is_done = row_get(l->txn, &done_row_type, key, &done) == 0;
+    bool is_leased = row_get(l->txn, &lease_row_type, key, &lease) == 0;
+    if (p->finished && (!is_done || done.state != p->finished))
+        world_violated(l->w, "%s was said to have ended in state %d and is in %d", text_of(p->job),
+                       p->finished, is_done ? done.state : 0);
+    if (p->contested)
+        world_violated(l->w, "%s was said to have ended in state %d and then in %d",
+                       text_of(p->job), p->contested, p->finished);
+    if (p->is_cancelling && !(is_leased && lease.cancel_ms) &&
+        !(is_done && done.state == ROTA__STATE__CANCELLED))
+        world_violated(l->w, "%s was said to be cancelled and is in state %d", text_of(p->job),
+                       is_done ? done.state : 0);
+}
+
+static void promises_are_kept(struct look *l)
+{
+    const struct ledger *said = &l->w->ledger;
+    for (size_t i = 0; i < said->n; i++)
+        promise_is_kept(l, &said->all[i]);
+}
+
+/* Whoever was told that his lease has ended ended that very lease, and no other's. */
+static void claims_are_true(struct look *l)
+{
+    struct ledger *said = &l->w->ledger;
+    for (size_t i = 0; i < said->claims_n; i++) {
+        const struct claim *c = &said->claims[i];
+        const struct past_job *job = history_job(&l->w->history, c->job);
+        if (!job || job->token == c->token || (!c->is_loose && job->let_go != c->token))
+            world_violated(l->w,
+                           "it was said that lease %llu of %s is no more: it has %llu, and "
+                           "%llu ended last",
+                           (unsigned long long)c->token, text_of(c->job),
+                           job ? (unsigned long long)job->token : 0,
+                           job ? (unsigned long long)job->let_go : 0);
+    }
+    said->claims_n = 0;
+}
+
+static void nobody_is_overtaken(struct look *l)
+{
+    queue_look(l->w, l->txn);
+}
+
+/* Each idempotency key leads to the one job that carries it. */
+static void no_key_has_two_jobs(struct look *l)
+{
+    AUTO(cursor) cursor = NULL;
+    struct span key, value;
+    if (cursor_open(l->txn, TABLE_JOB, &cursor) != 0)
+        abort();
+    while (cursor_next(cursor, &key, &value) == 0) {
+        struct job_row job;
+        struct idem_row idem = {0};
+        struct key_buf k;
+        if (row_decode(&job_row_type, key, value, &job) != 0)
+            world_violated(l->w, "a job row is damaged");
+        if (!job.idempotency_key.n)
+            continue;
+        int r =
+            row_get(l->txn, &idem_row_type, key_idem(&k, job.idempotency_key, job.account), &idem);
+        if (r != 0 || job_id_cmp(idem.job, key_tail_id(key)) != 0)
+            world_violated(l->w, "idempotency key %.*s leads away from %s",
+                           (int)job.idempotency_key.n, (const char *)job.idempotency_key.p,
+                           text_of(key_tail_id(key)));
+    }
+}
+
+/* In this order: later ones use what earlier ones found. */
+static const struct {
+    const char *name;
+    unsigned every; /* steps */
+    void (*check)(struct look *l);
+} invariants[] = {
+    {"log_is_right", 1, log_is_right},
+    {"log_is_whole", 1, log_is_whole},
+    {"each_job_is_in_one_place", 1, each_job_is_in_one_place},
+    {"log_and_tables_agree", 1, log_and_tables_agree},
+    {"claims_are_true", 1, claims_are_true},
+    {"nobody_is_overtaken", 1, nobody_is_overtaken},
+    {"no_worker_waits_in_vain", 1, no_worker_waits_in_vain},
+    {"cache_is_the_store", 16, cache_is_the_store},
+    {"promises_are_kept", 16, promises_are_kept},
+    {"no_key_has_two_jobs", 64, no_key_has_two_jobs},
+};
+
+void invariants_look(struct world *w, bool all)
+{
+    struct look l = {.w = w};
+    if (store_snapshot(w->host.store, &l.txn) != 0)
+        abort();
+    for (size_t i = 0; i < ARRAY_LEN(invariants); i++) {
+        if (!all && w->step % invariants[i].every)
+            continue;
+        w->looking_at = invariants[i].name;
+        invariants[i].check(&l);
+        w->stats[STAT_CHECKS]++;
+    }
+    w->looking_at = NULL;
+    txn_free(l.txn);
+}

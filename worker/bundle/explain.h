@@ -1,0 +1,20 @@
+/* explain.h: prints what a program of the plan may see and use, one fact a line:
+ *
+ *   step metro, phase bundle
+ *   network no
+ *   mount ro /usr /usr
+ *   env NODE_ENV=production
+ *   ...
+ *
+ * Every line about mounts, environment and the command is read off the command line that the
+ * sandbox itself would run. Main thread. */
+#pragma once
+
+#include "plan.h"
+
+#include <base/err.h>
+#include <runner.h>
+#include <stdio.h>
+
+/* Every step of `phase`, or the step of that name; "all": all. RUNNER_UNUSABLE: there is none. */
+MUST_USE int explain(const struct runner_settings *s, const char *phase, FILE *to);
