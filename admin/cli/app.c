@@ -11,7 +11,7 @@
 
 struct app_settings {
     struct common common;
-    const char *account, *archived;
+    const char *account, *archived, *repository;
     struct option_list platform;
 };
 
@@ -22,6 +22,8 @@ static const struct option_row set_rows[] = {
                 "android or ios; may be repeated (both without)"),
     OPTION_STR(struct app_settings, archived, "archived", "YES", NULL,
                "yes: takes no builds any more; no: takes them again"),
+    OPTION_STR(struct app_settings, repository, "repository", "URL", NULL,
+               "where its sources live, for people"),
 };
 
 static const struct option_row list_rows[] = {
@@ -42,10 +44,11 @@ static void app_row(struct table *t, const Rota__App *app)
     table_cell(t, STYLE_PLAIN, "%s", platforms);
     table_cell(t, STYLE_PLAIN, "%s", app->archived ? "archived" : "active");
     table_cell(t, STYLE_DIM, "%s", text_time(app->created_ms, text));
+    table_cell(t, STYLE_DIM, "%s", *app->repository ? app->repository : "-");
     free(platforms);
 }
 
-#define APP_COLUMNS "APP ACCOUNT PLATFORMS STATE CREATED"
+#define APP_COLUMNS "APP ACCOUNT PLATFORMS STATE CREATED REPOSITORY"
 
 static int app_fill(const struct cli *cli, Rota__AppSet *op)
 {
@@ -54,6 +57,10 @@ static int app_fill(const struct cli *cli, Rota__AppSet *op)
     op->app = cli->args[0];
     op->platform = (char **)s->platform.item;
     op->n_platform = s->platform.n;
+    if (s->repository) {
+        op->set_repository_case = ROTA__APP_SET__SET_REPOSITORY_REPOSITORY;
+        op->repository = (char *)(uintptr_t)s->repository;
+    }
     if (!s->archived)
         return 0;
     bool yes = !strcmp(s->archived, "yes");
@@ -88,7 +95,7 @@ static int app_set_run(struct cli *cli)
 
 const struct command command_app_create = {
     .name = "app create",
-    .args = "NAME [--account ID] [--platform android|ios]...",
+    .args = "NAME [--account ID] [--platform android|ios]... [--repository URL]",
     .about = "makes an app; one that exists stays as it is, but for what is named",
     .rows = set_rows,
     .n_rows = ARRAY_LEN(set_rows),
@@ -101,7 +108,8 @@ const struct command command_app_create = {
 
 const struct command command_app_set = {
     .name = "app set",
-    .args = "NAME [--account ID] [--platform android|ios]... [--archived yes|no]",
+    .args =
+        "NAME [--account ID] [--platform android|ios]... [--archived yes|no] [--repository URL]",
     .about = "changes an app",
     .rows = set_rows,
     .n_rows = ARRAY_LEN(set_rows),

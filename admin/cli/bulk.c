@@ -186,7 +186,7 @@ static bool is_yes(void)
 static int ask(struct cli *cli, Rota__BulkVerb verb, const Rota__Where *where)
 {
     char word[PB_WORD_LEN + 1], done[TEXT_SHORT_LEN + 1], refused[TEXT_SHORT_LEN + 1];
-    uint64_t number;
+    uint64_t number = 0;
     const Rota__Bulk *b = NULL;
     AUTO_REPLY reply = NULL;
     if (!isatty(0) || !isatty(2))
@@ -232,7 +232,7 @@ static int bulk_run(struct cli *cli, Rota__BulkVerb verb)
 {
     const struct bulk_settings *s = cli->settings;
     struct where where;
-    uint64_t number;
+    uint64_t number = 0;
     term_guard(NULL);
     int code = where_take(&s->where, &where);
     if (code)

@@ -173,6 +173,9 @@ static int engine_up(struct edge *edge, struct engine **ret_engine)
         .hash_key = edge->keys.hash_key,
         .lease_ms = edge->settings->lease_ms,
         .random = random_fill,
+        .kept_succeeded = edge->settings->keep_succeeded,
+        .kept_failed = edge->settings->keep_failed,
+        .kept_ms = edge->settings->keep_days * 24 * 3600 * 1000,
         .checks_aborts = ROTA_DEBUG,
     };
     int r = engine_open(&config, loop_now(), ret_engine);

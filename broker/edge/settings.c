@@ -31,6 +31,11 @@ static const struct option_row serve_rows[] = {
     S(STR, artifacts, "artifacts", "DIR", NULL, "folder of sources and bundles (DATA/artifacts)"),
     S(U64, source_bytes_max, "source-bytes-max", "BYTES", 500000000, 1, 1ull << 40,
       "largest source archive that may be uploaded, whatever the account's limit"),
+    S(U64, keep_succeeded, "keep-succeeded", "N", 1000, 1, 1000000,
+      "newest succeeded jobs that are kept of each account"),
+    S(U64, keep_failed, "keep-failed", "N", 5000, 1, 1000000,
+      "newest other ended jobs that are kept of each account"),
+    S(U64, keep_days, "keep-days", "DAYS", 90, 1, 3650, "how long ended jobs are kept at most"),
     S(FLAG, no_self_probe, "no-self-probe",
       "do not watch over the ipc listeners (for the test that shows why one should)"),
 };

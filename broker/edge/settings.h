@@ -14,6 +14,7 @@ struct settings {
     bool allow_plain_tcp, no_self_probe;
     uint64_t ready_fd; /* READY_FD_NONE: none */
     uint64_t lease_ms, map_bytes, quota_bytes;
+    uint64_t keep_succeeded, keep_failed, keep_days;
     uint64_t source_bytes_max; /* whatever an account may */
 };
 enum { READY_FD_NONE = 0 };

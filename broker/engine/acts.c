@@ -87,17 +87,23 @@ int act_retry(struct turn *t, struct job *j)
         return turn_refuse(t, E_JOB_SUCCEEDED, "%s has succeeded", turn_job(t, j->id));
     if (j->state < ROTA__STATE__SUCCEEDED)
         return turn_refuse(t, E_JOB_NOT_ENDED, "%s has not ended", turn_job(t, j->id));
+    struct job_id waits[AFTER_MAX];
+    size_t waits_n = 0;
     int r = check_source_is_there(t, j);
+    if (r == 0)
+        r = follow_again(t, j, waits, &waits_n);
     if (r == 0 && j->is_refunded)
         r = usage_check(t, j->account); /* it takes again what it was given back */
-    struct step s = {.to = ROTA__STATE__READY,
+    struct step s = {.to = waits_n ? ROTA__STATE__DELAYED : ROTA__STATE__READY,
                      .why = ROTA__EVENT_KIND__EVENT_MOVED,
-                     .reason = span_str("RETRY")};
-    return r == 0 ? job_move(t, j, &s) : r;
+                     .waits = (uint16_t)waits_n,
+                     .reason = span_str(waits_n ? "DEPENDS_ON" : "RETRY")};
+    if (r == 0)
+        r = job_move(t, j, &s);
+    return r == 0 && waits_n && !t->is_trial ? follow_begin(t, j->id, waits, waits_n) : r;
 }
 
-/* Every class of a pool is served by all of its workers, so a job fits only a pool that has its
- * class; as a class belongs to one pool, that leaves pools made for it by name. */
+/* Whose workers run it from now on is the operator's word: the class stays the job's. */
 static int find_pool(struct turn *t, const char *name, struct pool **ret_pool)
 {
     *ret_pool = cache_pool(t->cache, name);

@@ -10,10 +10,32 @@
 
 static const uint64_t put_off_ms_max = 366ull * 24 * 3600 * 1000;
 
-static bool spec_looks_like_json(const ProtobufCBinaryData *spec)
+/* Is it bounded like an object: braces outside, brackets that match, no deeper than SPEC_DEPTH_MAX?
+ * Whether it is JSON is for those to say who read it; this is what protects them. */
+static bool spec_is_bounded(const ProtobufCBinaryData *spec)
 {
-    return spec->len == 0 ||
-           (spec->len >= 2 && spec->data[0] == '{' && spec->data[spec->len - 1] == '}');
+    unsigned depth = 0;
+    bool in_text = false;
+    if (spec->len == 0)
+        return true;
+    if (spec->len < 2 || spec->data[0] != '{' || spec->data[spec->len - 1] != '}')
+        return false;
+    for (size_t i = 0; i < spec->len; i++) {
+        uint8_t c = spec->data[i];
+        if (in_text) {
+            i += c == '\\'; /* what is escaped ends nothing */
+            in_text = c != '"';
+        } else if (c == '"') {
+            in_text = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > SPEC_DEPTH_MAX)
+                return false;
+        } else if (c == '}' || c == ']') {
+            if (depth-- == 0 || (depth == 0 && i + 1 != spec->len))
+                return false;
+        }
+    }
+    return depth == 0 && !in_text;
 }
 
 static int check_fields(struct turn *t, struct offer *o)
@@ -29,8 +51,10 @@ static int check_fields(struct turn *t, struct offer *o)
                            q->attempts_max, ATTEMPTS_MOST);
     if (q->supersede && !q->ref[0])
         return turn_refuse(t, E_REF_NEEDED, "publish.supersede is set and publish.ref is empty");
-    if (!spec_looks_like_json(&q->spec))
-        return turn_refuse(t, E_SPEC_INVALID, "the spec is not a JSON object");
+    if (!spec_is_bounded(&q->spec))
+        return turn_refuse(t, E_SPEC_INVALID,
+                           "the spec is not a JSON object, or deeper than %d levels",
+                           SPEC_DEPTH_MAX);
     return 0;
 }
 

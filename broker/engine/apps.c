@@ -119,12 +119,29 @@ static int fill_app(struct turn *t, const Rota__AppSet *q, const char *account,
     app->account = turn_str(t, span_str(account));
     app->created_ms = row->created_ms;
     app->archived = row->archived;
+    app->repository = turn_str(t, row->repository);
     app->platform = names;
     for (int p = PLATFORM_ANDROID; p <= PLATFORM_IOS; p++)
         if (row->platforms & 1 << p)
             names[app->n_platform++] = (char *)platforms[p];
     result->app = app;
     return 0;
+}
+
+/* What the request names, onto a row that is there. */
+static int app_change(struct turn *t, uint64_t account, const Rota__AppSet *q, uint8_t bits,
+                      struct app_row *row)
+{
+    int r = turn_keep(t, &row->repository);
+    if (r != 0)
+        return r;
+    row->platforms = bits ? bits : row->platforms;
+    if (q->set_archived_case == ROTA__APP_SET__SET_ARCHIVED_ARCHIVED)
+        row->archived = q->archived ? 1 : 0;
+    if (q->set_repository_case == ROTA__APP_SET__SET_REPOSITORY_REPOSITORY)
+        row->repository = span_str(q->repository);
+    r = app_write(t, account, q->app, row);
+    return r == 0 ? app_event(t, account, q->app) : r;
 }
 
 int turn_app_set(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
@@ -153,15 +170,10 @@ int turn_app_set(struct turn *t, const Rota__Request *request, Rota__Reply *repl
     result->created = r == STORE_MISSING;
     if (result->created) {
         r = app_make(t, number, q->app, bits ? bits : PLATFORMS_ALL, &row);
-    } else if (r == 0) {
-        row.platforms = bits ? bits : row.platforms;
-        if (q->set_archived_case == ROTA__APP_SET__SET_ARCHIVED_ARCHIVED)
-            row.archived = q->archived ? 1 : 0;
-        r = app_write(t, number, q->app, &row);
-        if (r == 0)
-            r = app_event(t, number, q->app);
+        if (r == 0 && q->set_repository_case)
+            r = app_change(t, number, q, bits, &row);
     } else {
-        r = turn_store(r);
+        r = r == 0 ? app_change(t, number, q, bits, &row) : turn_store(r);
     }
     if (r == 0)
         r = fill_app(t, q, a->id, &row, result);

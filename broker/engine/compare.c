@@ -84,7 +84,7 @@ static bool hot_is_same(const struct hot_row *a, const struct hot_row *b)
     return a->event_seq == b->event_seq && a->ring_turn == b->ring_turn &&
            a->account_number == b->account_number && a->key_serial == b->key_serial &&
            a->epoch == b->epoch && a->pool_number == b->pool_number &&
-           a->trail_seq == b->trail_seq && a->review == b->review &&
+           a->trail_seq == b->trail_seq && a->review == b->review && a->bulk == b->bulk &&
            job_id_cmp(a->last_job, b->last_job) == 0;
 }
 

@@ -49,6 +49,27 @@ int follow_forget(struct turn *t, const struct job *child)
     return 0;
 }
 
+/* One that had begun once needs no look: its parents had succeeded, and that is for good. */
+int follow_again(struct turn *t, const struct job *child, struct job_id *ret_waits, size_t *ret_n)
+{
+    size_t left = child->attempt ? 0 : child->after.n;
+    *ret_n = 0;
+    for (size_t i = 0; i + sizeof(struct job_id) <= left; i += sizeof(struct job_id)) {
+        struct job_id id;
+        struct job parent;
+        memcpy(id.b, (const uint8_t *)child->after.p + i, sizeof id.b);
+        int r = job_load(t, id, &parent);
+        if (r < 0)
+            return err_pass(r);
+        if (r == STORE_MISSING || parent.state > ROTA__STATE__SUCCEEDED)
+            return turn_refuse(t, E_DEPENDENCY_FAILED, "%s did not succeed%s", turn_job(t, id),
+                               r == 0 ? "" : ", or is no longer kept");
+        if (parent.state != ROTA__STATE__SUCCEEDED)
+            ret_waits[(*ret_n)++] = id;
+    }
+    return 0;
+}
+
 int follow_ended(struct turn *t, struct job_id parent)
 {
     struct key_buf k;

@@ -22,10 +22,10 @@ static const uint32_t moves[] = {
     [ROTA__STATE__LEASED] = TO(READY) | TO(DELAYED) | TO(SUCCEEDED) | TO(FAILED) | TO(TIMED_OUT) |
                             TO(CANCELLED) | TO(DEAD),
     [ROTA__STATE__SUCCEEDED] = 0,
-    [ROTA__STATE__FAILED] = TO(READY),
-    [ROTA__STATE__TIMED_OUT] = TO(READY),
-    [ROTA__STATE__CANCELLED] = TO(READY),
-    [ROTA__STATE__DEAD] = TO(READY),
+    [ROTA__STATE__FAILED] = TO(READY) | TO(DELAYED),
+    [ROTA__STATE__TIMED_OUT] = TO(READY) | TO(DELAYED),
+    [ROTA__STATE__CANCELLED] = TO(READY) | TO(DELAYED),
+    [ROTA__STATE__DEAD] = TO(READY) | TO(DELAYED),
 };
 
 bool job_may(Rota__State from, Rota__State to)

@@ -8,7 +8,8 @@
  *      +-> DELAYED |        +-> CANCELLED  once its worker let go, or its lease ran out
  *      |     (run-at, jobs it waits for, backoff)
  *      +-> HELD ---+        hold, and release back to where it would be
- *   any waiting state -> CANCELLED;  DEAD, FAILED, TIMED_OUT, CANCELLED -> READY by a retry
+ *   any waiting state -> CANCELLED;  DEAD, FAILED, TIMED_OUT, CANCELLED -> READY by a retry, or
+ *   DELAYED while jobs that must succeed first have not ended
  *
  * An accepted job is in exactly one of ready, delayed (with or without jobs it waits for), held,
  * lease and done. job_move() is the only function that takes it from one to another: it checks the
@@ -99,6 +100,10 @@ MUST_USE int follow_some(struct turn *t);
 MUST_USE int follow_begin(struct turn *t, struct job_id child, const struct job_id *parents,
                           size_t n);
 MUST_USE int follow_forget(struct turn *t, const struct job *child);
+/* For one that is tried again: those of its parents that it must wait for (AFTER_MAX at most), or
+ * E_DEPENDENCY_FAILED. */
+MUST_USE int follow_again(struct turn *t, const struct job *child, struct job_id *ret_waits,
+                          size_t *ret_n);
 
 /* Jobs whose time has come, a slice a turn (delayed.c). */
 MUST_USE int delayed_some(struct turn *t);

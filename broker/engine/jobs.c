@@ -60,9 +60,11 @@ int lease_end_cancelled(struct turn *t, struct lease *l)
     if (r != 0)
         return r;
     struct span superseded = span_str(SUPERSEDED_BY);
-    struct step s = step_of(ROTA__STATE__CANCELLED, ROTA__EVENT_KIND__EVENT_FINISHED, E_CANCELLED);
-    s.refunds = row.cancel_reason.n > superseded.n &&
-                memcmp(row.cancel_reason.p, superseded.p, superseded.n) == 0;
+    bool is_superseded = row.cancel_reason.n > superseded.n &&
+                         memcmp(row.cancel_reason.p, superseded.p, superseded.n) == 0;
+    struct step s = step_of(ROTA__STATE__CANCELLED, ROTA__EVENT_KIND__EVENT_FINISHED,
+                            is_superseded ? E_SUPERSEDED : E_CANCELLED);
+    s.refunds = is_superseded;
     s.reason = row.cancel_reason;
     r = turn_keep(t, &s.reason);
     return r == 0 ? lease_move(t, l, &s) : r;

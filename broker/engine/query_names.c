@@ -91,6 +91,7 @@ static Rota__App *app_new(struct query *q, struct span key, const struct app_row
             app->platform[app->n_platform++] = query_text(q, platform_name(p));
     app->created_ms = row->created_ms;
     app->archived = row->archived;
+    app->repository = query_str(q, row->repository);
     return app;
 }
 

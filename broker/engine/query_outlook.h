@@ -11,7 +11,7 @@
 #include "sched/tier.h"
 
 enum {
-    PLACE_EXACT_MAX = 100000, /* rows counted in an account's line, and in a ring: 2 ms each */
+    PLACE_EXACT_MAX = 100000, /* rows counted in an account's line, and in a ring: 0.2 ms each */
     PLAY_MAX = 20000,         /* dispatches played to see what comes first: 0.2 ms */
     SEEN_LATELY_MS = 600000,  /* a worker that spoke so lately is expected back */
 };

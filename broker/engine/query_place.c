@@ -1,7 +1,7 @@
 /* query_place.c: where a ready job stands.
  *
  * Both places are counted: rows of the account's line before the job, rows of the ring before the
- * account. A row costs 20 ns, so PLACE_EXACT_MAX bounds the answer at some milliseconds however
+ * account. The store counts a page of rows at a time, and PLACE_EXACT_MAX bounds the answer however
  * long the line is; behind that it is "more than".
  *
  * What comes before it is found by playing the rotation with the jobs that are there now: the tiers
@@ -11,25 +11,40 @@
 
 #include <errno.h>
 
-/* Rows of the table from `from` until `to`, at most PLACE_EXACT_MAX. `to` must be there, or the
- * count goes on behind it. */
+/* The last steps: rows from `at` on that stand before `to`. */
+static int rows_step(struct cursor *cursor, struct span at, struct span to, uint64_t *n)
+{
+    struct span key, value;
+    int r = cursor_seek(cursor, at, &key, &value);
+    while (r == 0 && memcmp(key.p, to.p, to.n) < 0) {
+        ++*n;
+        r = cursor_next(cursor, &key, &value);
+    }
+    return r < 0 ? err_pass(r) : 0;
+}
+
+/* Rows of the table from `from` until `to`, at most PLACE_EXACT_MAX: in leaps as long as they end
+ * before it, then row by row. */
 static int rows_between(struct query *q, enum table table, struct span from, struct span to,
                         uint64_t *ret_n, bool *ret_is_more)
 {
     AUTO(cursor) cursor = NULL;
-    struct span key, value;
-    uint64_t n = 0;
+    struct span key, value, at = from; /* n rows stand before it */
+    uint64_t n = 0, leapt = 0;
     int r = cursor_open(q->txn, table, &cursor);
     if (r == 0)
         r = cursor_seek(cursor, from, &key, &value);
     while (r == 0 && n < PLACE_EXACT_MAX && memcmp(key.p, to.p, to.n) < 0) {
-        n++;
-        r = cursor_next(cursor, &key, &value);
+        n += leapt;
+        at = key;
+        r = cursor_leap(cursor, &key, &leapt);
     }
+    if (r >= 0 && n < PLACE_EXACT_MAX)
+        r = rows_step(cursor, at, to, &n);
     if (r < 0)
         return err_pass(r);
-    *ret_n = n;
-    *ret_is_more = n == PLACE_EXACT_MAX;
+    *ret_is_more = n >= PLACE_EXACT_MAX;
+    *ret_n = *ret_is_more ? PLACE_EXACT_MAX : n;
     return 0;
 }
 

@@ -149,7 +149,7 @@ int why_account_rate(struct why *w, bool *ret_holds)
     if (r < 0 || !*ret_holds)
         return r;
     r = raise_free(w, RATE_ACCOUNT, w->row.account, n, per_ms, &w->result->free_at_ms);
-    why_say(w, "RATE_LIMITED", "account %s may start %u jobs in %.1f s and has done so",
+    why_say(w, "RATE_LIMITED", "account %s may start %u per %.1f s and has done so",
             w->job->account, n, per_ms / 1000.0);
     return r;
 }

@@ -33,14 +33,17 @@ static int cron_read(struct turn *t, const char *text, struct cron *ret_cron)
 static int schedule_check(struct turn *t, const Rota__Schedule *s, uint64_t *ret_next_ms)
 {
     struct cron cron;
-    if (!s->publish || !s->publish->app[0])
-        return turn_refuse(t, E_FIELD_MISSING, "schedule.publish names no app");
+    struct source_ref source;
+    if (!s->publish || (!s->publish->app[0] && !s->publish->preset[0]))
+        return turn_refuse(t, E_FIELD_MISSING, "schedule.publish names no app and no preset");
     int r = template_check(t, s->publish, E_SCHEDULE_INVALID);
     if (r != 0)
         return r;
-    if (strncmp(s->publish->source, "upload:", 7) == 0)
-        return turn_refuse(t, E_SCHEDULE_INVALID,
-                           "an uploaded source is deleted with its job: use a git source or none");
+    if (source_ref_parse(span_str(s->publish->source), &source) != 0)
+        return turn_refuse(t, E_SOURCE_INVALID, "source \"%.80s\" is of no form that lasts",
+                           s->publish->source);
+    if (source.kind == SOURCE_UPLOAD)
+        return turn_refuse(t, E_SCHEDULE_INVALID, "an uploaded source is deleted with its job");
     r = cron_read(t, s->cron, &cron);
     if (r != 0)
         return r;

@@ -246,6 +246,7 @@ static void refuse_full(struct engine *e, struct now now, struct inbound *in, in
                         struct effects *fx)
 {
     struct turn t = {.engine = e, .fx = fx, .now = now};
+    in->wants_vetting = false; /* it has its answer */
     if (in->kind == INBOUND_REQUEST)
         effect_error(&t, &in->to, r == TURN_FULL ? E_STORE_FULL : E_MEMORY, NULL);
 }

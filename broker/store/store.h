@@ -97,6 +97,9 @@ MUST_USE int cursor_before(struct cursor *c, struct span key, struct span *ret_k
 MUST_USE int cursor_next(struct cursor *c, struct span *ret_key, struct span *ret_value);
 MUST_USE int cursor_prev(struct cursor *c, struct span *ret_key, struct span *ret_value);
 MUST_USE int cursor_last(struct cursor *c, struct span *ret_key, struct span *ret_value);
+/* For counting rows: on by at least one row and by as many more as cost nothing; *ret_rows says how
+ * many. */
+MUST_USE int cursor_leap(struct cursor *c, struct span *ret_key, uint64_t *ret_rows);
 
 /* A consistent copy of the database file while the broker runs; for backup and tests. */
 MUST_USE int store_copy(struct store *s, const char *path);

@@ -155,7 +155,6 @@ static int ask_all(struct look *x)
             r = ask(x, (enum question)q);
         if (r == 0 && i % 16 == 0)
             r = ask(x, ASK_STATS);
-        for (int i_ = 0; i_ < 5; i_++) tick();
     }
     return r;
 }

@@ -96,12 +96,16 @@ class Shell:
         return printed[:-1] if printed and not printed[-1] else printed
 
     def close(self):
+        """Ends the shell's own session: what it started and nothing else. Returns when all of it is gone."""
         os.close(self.commands)
+        end = time.monotonic() + PATIENCE_S
         try:
-            os.killpg(self.process.pid, signal.SIGKILL)  # the shell's own session: what it started and nothing else
+            while time.monotonic() < end:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.poll()
+                time.sleep(0.01)
         except ProcessLookupError:
             pass
-        self.process.wait()
 
 
 def take(shell, step):

@@ -27,4 +27,5 @@
 #define cursor_next    sim_cursor_next
 #define cursor_prev    sim_cursor_prev
 #define cursor_last    sim_cursor_last
+#define cursor_leap    sim_cursor_leap
 #define store_copy     sim_store_copy

@@ -116,6 +116,13 @@ int cursor_next(struct cursor *c, struct span *ret_key, struct span *ret_value)
     return step(c, TREE_ON, ret_key, ret_value);
 }
 
+int cursor_leap(struct cursor *c, struct span *ret_key, uint64_t *ret_rows)
+{
+    struct span value;
+    *ret_rows = 1;
+    return cursor_next(c, ret_key, &value);
+}
+
 int cursor_prev(struct cursor *c, struct span *ret_key, struct span *ret_value)
 {
     return step(c, TREE_BACK, ret_key, ret_value);

@@ -132,6 +132,57 @@ static void a_cursor_finds_its_place_in_both_directions(void **state)
     print_message("%llu places sought from above and from below\n", (unsigned long long)checked);
 }
 
+/* From a row on to the end by leaps: each lands on a row that is there, as many rows on as it says.
+ * Returns how many leaps that took. */
+static uint64_t leap_to_end(struct txn *txn, struct key_buf *keys, size_t from, size_t n)
+{
+    AUTO(cursor) c = NULL;
+    struct span key, v;
+    uint64_t rows, leaps = 0;
+    size_t at = from;
+    assert_int_equal(cursor_open(txn, TABLE_IDEM, &c), 0);
+    assert_int_equal(cursor_seek(c, span_of(keys[from].b, strlen((char *)keys[from].b)), &key, &v),
+                     0);
+    int r;
+    for (; (r = cursor_leap(c, &key, &rows)) == 0; leaps++) {
+        assert_true(rows >= 1 && at + rows < n);
+        at += rows;
+        assert_int_equal(key.n, strlen((char *)keys[at].b));
+        assert_memory_equal(key.p, keys[at].b, key.n);
+    }
+    assert_int_equal(r, STORE_MISSING);
+    assert_int_equal(at, n - 1);
+    return leaps;
+}
+
+/* Keys of many lengths, so that pages hold many or few of them. */
+static void leaps_count_the_rows_they_pass(void **state)
+{
+    enum { ROWS = 6000 };
+    struct kit *k = *state;
+    static struct key_buf keys[ROWS];
+    uint64_t x = 7, leaps = 0, asked = 0;
+    struct txn *txn = kit_begin(k->store);
+    for (unsigned i = 0; i < ROWS; i++) {
+        unsigned pad = (unsigned)(kit_random(&x) % (i < ROWS / 2 ? 8 : 240));
+        snprintf(
+            (char *)keys[i].b, sizeof keys[i].b, "%06u%.*s", i, (int)pad,
+            "................................................................................"
+            "................................................................................"
+            "................................................................................");
+        assert_int_equal(txn_put(txn, TABLE_IDEM, span_str((char *)keys[i].b),
+                                 span_of(keys, kit_random(&x) % 900)),
+                         0);
+    }
+    leap_to_end(txn, keys, ROWS - 50, ROWS); /* in a write transaction too */
+    assert_int_equal(store_commit(&txn), 0);
+    AUTO(txn) snap = kit_snapshot(k->store);
+    for (size_t from = 0; from < ROWS; from += 997, asked++)
+        leaps += leap_to_end(snap, keys, from, ROWS);
+    print_message("%llu walks over %d rows in %llu leaps\n", (unsigned long long)asked, ROWS,
+                  (unsigned long long)leaps);
+}
+
 static void a_walk_that_deletes_each_row_it_finds_visits_each_once(void **state)
 {
     struct kit *k = *state;
@@ -301,6 +352,7 @@ int main(void)
         TEST(an_abort_leaves_nothing),
         TEST(a_snapshot_sees_the_moment_it_was_taken),
         TEST(a_cursor_finds_its_place_in_both_directions),
+        TEST(leaps_count_the_rows_they_pass),
         TEST(a_walk_that_deletes_each_row_it_finds_visits_each_once),
         TEST(sixty_thousand_random_steps_agree_with_a_model),
         TEST(the_collector_sees_enough_to_build_the_same_database),
