@@ -15,8 +15,7 @@ enum { TIER_COUNT = sizeof names / sizeof *names };
 int tier_by_name(const char *name)
 {
     for (int t = 0; t < TIER_COUNT; t++)
-        if (!strcmp(name, names[t][0]) || !strcmp(name, names[t][1]) ||
-            !strcmp(name, names[t][2]))
+        if (!strcmp(name, names[t][0]) || !strcmp(name, names[t][1]) || !strcmp(name, names[t][2]))
             return t;
     return -1;
 }

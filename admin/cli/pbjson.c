@@ -110,8 +110,8 @@ static void lower(const char *from, char *to, size_t n)
 
 const char *pb_word(const ProtobufCEnumDescriptor *type, int value, char word[PB_WORD_LEN + 1])
 {
-    static const char *const prefixes[] = {"EVENT_", "OUTCOME_", "PAUSE_",  "BULK_",
-                                           "REVIEW_", "SIGNAL_", "MEMBER_ROLE_"};
+    static const char *const prefixes[] = {"EVENT_",  "OUTCOME_", "PAUSE_",      "BULK_",
+                                           "REVIEW_", "SIGNAL_",  "MEMBER_ROLE_"};
     const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(type, value);
     word[0] = 0;
     if (!v)

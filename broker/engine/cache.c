@@ -173,7 +173,7 @@ static int load_class(struct load *l, struct span key, struct span value)
                                       .faults = row.breaker_faults};
     if (!breaker_is_valid(&class->breaker))
         return err_raise(-EBADMSG);
-    class->gate = row.is_paused                              ? GATE_PAUSED
+    class->gate = row.is_paused                               ? GATE_PAUSED
                   : class->breaker.state == BREAKER_CLOSED    ? GATE_OPEN
                   : class->breaker.state == BREAKER_HALF_OPEN ? GATE_PROBE
                                                               : GATE_BREAKER;
@@ -364,7 +364,8 @@ int cache_load(struct cache *c, struct txn *txn, uint64_t broker_ms, uint64_t le
     if (r == 0)
         r = load_asides(&l);
     if (r == 0)
-        r = each(&l, TABLE_PAUSE, span_of(&(uint8_t){ROTA__PAUSE_SCOPE__PAUSE_POOL}, 1), load_pause);
+        r = each(&l, TABLE_PAUSE, span_of(&(uint8_t){ROTA__PAUSE_SCOPE__PAUSE_POOL}, 1),
+                 load_pause);
     if (r == 0)
         r = each(&l, TABLE_TALLY, span_of("", 0), load_tally);
     if (r == 0)

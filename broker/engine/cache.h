@@ -5,16 +5,16 @@
  * polls are sessions. Every change within a turn goes through the journal. Queue thread only. */
 #pragma once
 
+#include "engine/account_limits.h"
 #include "engine/alarm.h"
 #include "engine/auth.h"
 #include "engine/board.h"
 #include "engine/key_use.h"
 #include "engine/map.h"
 #include "net/inbox.h"
-#include "engine/account_limits.h"
 #include "rota.pb-c.h"
-#include "sched/bucket.h"
 #include "sched/breaker.h"
+#include "sched/bucket.h"
 #include "sched/promise.h"
 #include "sched/ring.h"
 #include "sched/rotation.h"
@@ -43,9 +43,9 @@ struct pool {
     struct durations runs;  /* how long its runs took of late */
     struct pool_share {
         uint64_t ready[TIERS], leased;
-    } share; /* its jobs as of the last commit */
-    uint8_t bars;           /* Rota__Bar: nothing is handed out */
-    bool is_paused;         /* by an operator; it is barred also while all its classes are closed */
+    } share;        /* its jobs as of the last commit */
+    uint8_t bars;   /* Rota__Bar: nothing is handed out */
+    bool is_paused; /* by an operator; it is barred also while all its classes are closed */
     bool is_dirty;
 };
 
@@ -106,17 +106,17 @@ struct account {
     uint64_t number;
     char id[ACCOUNT_ID_MAX + 1];
     uint8_t tier;
-    uint8_t bars;         /* Rota__Bar: any of them keeps it out of the rings */
-    uint32_t running_own; /* the account's own cap; 0: the tier's */
-    uint32_t running_max; /* the cap in force */
-    uint32_t rate_own_n, rate_own_ms; /* its own dispatch rate, when ms is set */
-    struct rate *rate;                /* NULL: it was never limited */
-    struct limits limits;             /* as account_limits() left them */
-    uint32_t limits_version;          /* of the table that they come from */
-    uint64_t limits_until_ms;         /* Unix time: an add-on ends; 0: to be computed anew */
+    uint8_t bars;                           /* Rota__Bar: any of them keeps it out of the rings */
+    uint32_t running_own;                   /* the account's own cap; 0: the tier's */
+    uint32_t running_max;                   /* the cap in force */
+    uint32_t rate_own_n, rate_own_ms;       /* its own dispatch rate, when ms is set */
+    struct rate *rate;                      /* NULL: it was never limited */
+    struct limits limits;                   /* as account_limits() left them */
+    uint32_t limits_version;                /* of the table that they come from */
+    uint64_t limits_until_ms;               /* Unix time: an add-on ends; 0: to be computed anew */
     uint64_t storage_bytes, storage_stored; /* of its artifacts */
     struct usage *usage;
-    uint32_t running;     /* leased jobs over all pools */
+    uint32_t running; /* leased jobs over all pools */
     struct tally *tallies;
     struct account *dirty_next;
     bool is_dirty;
@@ -133,7 +133,7 @@ struct account {
         uint64_t ready, delayed, held, leased;
         bool waits, at_cap, barred;
         bool is_active; /* some of its jobs are ready or run */
-    } share; /* its part in the totals, as of the last commit */
+    } share;            /* its part in the totals, as of the last commit */
 };
 
 struct lease {
@@ -218,7 +218,7 @@ struct hot_row {
     struct job_id last_job;
     uint64_t waits; /* rows of `waits_on`: none, and no end of a job looks for children */
     uint64_t trail_seq, review, bulk; /* last numbers given */
-    uint64_t checkpoint_seq; /* event of the last checkpoint's first part; 0: none */
+    uint64_t checkpoint_seq;          /* event of the last checkpoint's first part; 0: none */
 };
 extern const struct row_type hot_row_type;
 struct span hot_key(void);
@@ -233,7 +233,7 @@ struct cache {
     size_t classes_n;
     struct map accounts, leases, workers;
     struct key_uses key_uses;
-    size_t accounts_kept; /* when idle ones were last forgotten */
+    size_t accounts_kept;     /* when idle ones were last forgotten */
     uint64_t accounts_active; /* as of the last commit */
     struct account *dirty;
     struct alarms alarms;
@@ -246,23 +246,23 @@ struct cache {
     uint8_t tier_bars[TIERS]; /* Rota__Bar of a whole tier, in every pool */
     struct tier_table tiers;  /* what each tier may have */
     struct rate rate_global, rate_tier[TIERS];
-    uint16_t month; /* of the last turn: its usage stays in RAM */
-    uint64_t delayed_ms[2];   /* by enum due_clock: no job is due before */
-    uint64_t schedule_ms;     /* Unix time: no schedule is due before */
-    uint64_t source_due_ms;   /* Unix time: no dead job's source goes before */
-    uint64_t finished_ms;     /* Unix time: no job that is kept ended before */
-    uint64_t over[OVER_MAX];  /* accounts that keep more ended jobs than they may */
+    uint16_t month;          /* of the last turn: its usage stays in RAM */
+    uint64_t delayed_ms[2];  /* by enum due_clock: no job is due before */
+    uint64_t schedule_ms;    /* Unix time: no schedule is due before */
+    uint64_t source_due_ms;  /* Unix time: no dead job's source goes before */
+    uint64_t finished_ms;    /* Unix time: no job that is kept ended before */
+    uint64_t over[OVER_MAX]; /* accounts that keep more ended jobs than they may */
     size_t over_n;
-    struct job_id over_folds; /* the line stands until the listing has come so far */
-    struct job_id over_at; /* how far the first of them has been walked */
-    bool has_erase;        /* accounts are being erased */
-    bool has_follow;          /* ended jobs whose children are still to be told */
+    struct job_id over_folds;  /* the line stands until the listing has come so far */
+    struct job_id over_at;     /* how far the first of them has been walked */
+    bool has_erase;            /* accounts are being erased */
+    bool has_follow;           /* ended jobs whose children are still to be told */
     uint64_t bulks[BULKS_MAX]; /* bulk acts that run, by number, rising (bulk.h) */
     size_t bulks_n;
-    uint64_t bulk_turn; /* the one that was served last */
-    uint64_t pauses_ms;       /* Unix time: no pause ends before */
-    uint64_t classes_ms;      /* broker time: no class opens, and no job is brought back, before */
-    bool classes_odd;         /* some class is not open, or has jobs set aside */
+    uint64_t bulk_turn;  /* the one that was served last */
+    uint64_t pauses_ms;  /* Unix time: no pause ends before */
+    uint64_t classes_ms; /* broker time: no class opens, and no job is brought back, before */
+    bool classes_odd;    /* some class is not open, or has jobs set aside */
 };
 
 MUST_USE int cache_init(struct cache *c);

@@ -104,12 +104,8 @@ static int log_open(struct engine *e, struct txn *txn, struct now now)
     int r = effects_init(&fx);
     if (r < 0)
         return err_pass(r);
-    struct turn t = {.engine = e,
-                     .cache = &e->cache,
-                     .undo = e->cache.undo,
-                     .txn = txn,
-                     .fx = &fx,
-                     .now = now};
+    struct turn t = {
+        .engine = e, .cache = &e->cache, .undo = e->cache.undo, .txn = txn, .fx = &fx, .now = now};
     r = checkpoint_open(&t);
     effects_deinit(&fx);
     return r;

@@ -37,7 +37,7 @@ struct job {
     uint32_t key_serial;
     uint64_t published_ms, finished_ms;
     uint16_t charge_month; /* that pays for it; 0: the month of its publish */
-    uint64_t due_ms; /* DELAYED, with a row in `delayed` */
+    uint64_t due_ms;       /* DELAYED, with a row in `delayed` */
     uint8_t due_clock;
     uint16_t waits;         /* DELAYED: jobs it still waits for */
     struct span after;      /* arena: the ids it was published to wait for, 16 bytes each */

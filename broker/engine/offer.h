@@ -8,11 +8,17 @@
 #include "engine/job.h"
 #include "source_ref.h"
 
-enum { AFTER_MAX = 16, PRIORITY_DEFAULT = 5, PRIORITY_LAST = 9, ATTEMPTS_MOST = 10, SPEC_DEPTH_MAX = 8 };
+enum {
+    AFTER_MAX = 16,
+    PRIORITY_DEFAULT = 5,
+    PRIORITY_LAST = 9,
+    ATTEMPTS_MOST = 10,
+    SPEC_DEPTH_MAX = 8
+};
 
 struct offer {
     const Rota__Publish *asked; /* as it came; what "the same body" means */
-    const Rota__Publish *q; /* what was asked for */
+    const Rota__Publish *q;     /* what was asked for */
     struct account *account;
     struct pool *pool; /* known once class_for_publish() was called */
     const char *class;

@@ -155,8 +155,7 @@ static int write_source(struct turn *t, const struct offer *o)
 {
     if (o->source.kind != SOURCE_UPLOAD)
         return 0;
-    return object_hold(t, ROTA__OBJECT_KIND__SOURCE, o->account, o->source.sha256,
-                       o->source_bytes);
+    return object_hold(t, ROTA__OBJECT_KIND__SOURCE, o->account, o->source.sha256, o->source_bytes);
 }
 
 static struct job_id id_next(struct turn *t)

@@ -43,12 +43,12 @@ static const struct field job_row_fields[] = {
 ROW_TYPE(job_row, JOB, 2);
 
 static const struct field state_row_fields[] = {
-    FIELD(state_row, attempt, U8),      FIELD(state_row, priority, U8),
-    FIELD(state_row, pool, U16),        FIELD(state_row, due_ms, U64),
-    FIELD(state_row, reason, SPAN),     FIELD(state_row, error_name, SPAN),
-    FIELD(state_row, error_text, SPAN), FIELD(state_row, state, U8),
-    FIELD(state_row, due_clock, U8),    FIELD(state_row, waits, U16),
-    FIELD(state_row, since_ms, U64),    FIELD(state_row, by, SPAN),
+    FIELD(state_row, attempt, U8),       FIELD(state_row, priority, U8),
+    FIELD(state_row, pool, U16),         FIELD(state_row, due_ms, U64),
+    FIELD(state_row, reason, SPAN),      FIELD(state_row, error_name, SPAN),
+    FIELD(state_row, error_text, SPAN),  FIELD(state_row, state, U8),
+    FIELD(state_row, due_clock, U8),     FIELD(state_row, waits, U16),
+    FIELD(state_row, since_ms, U64),     FIELD(state_row, by, SPAN),
     FIELD(state_row, charge_month, U16),
 };
 ROW_TYPE(state_row, STATE, 2);
@@ -115,9 +115,12 @@ static const struct field pool_row_fields[] = {
 ROW_TYPE(pool_row, POOL, 2);
 
 static const struct field class_row_fields[] = {
-    FIELD(class_row, pool, U16),           FIELD(class_row, is_paused, U8),
-    FIELD(class_row, breaker_state, U8),    FIELD(class_row, breaker_faults, U8),
-    FIELD(class_row, breaker_open_ms, U32), FIELD(class_row, breaker_until_ms, U64),
+    FIELD(class_row, pool, U16),
+    FIELD(class_row, is_paused, U8),
+    FIELD(class_row, breaker_state, U8),
+    FIELD(class_row, breaker_faults, U8),
+    FIELD(class_row, breaker_open_ms, U32),
+    FIELD(class_row, breaker_until_ms, U64),
     FIELD(class_row, breaker_probe, U64),
 };
 ROW_TYPE(class_row, CLASS, 2);
@@ -320,11 +323,8 @@ static const struct field trail_row_fields[] = {
 ROW_TYPE(trail_row, TRAIL, 1);
 
 static const struct field bulk_row_fields[] = {
-    FIELD(bulk_row, packed, SPAN),
-    FIELD(bulk_row, at, ID),
-    FIELD(bulk_row, until, ID),
-    FIELD(bulk_row, has_ended, U8),
-    FIELD(bulk_row, account, U64),
+    FIELD(bulk_row, packed, SPAN),  FIELD(bulk_row, at, ID),       FIELD(bulk_row, until, ID),
+    FIELD(bulk_row, has_ended, U8), FIELD(bulk_row, account, U64),
 };
 ROW_TYPE(bulk_row, BULK, 1);
 

@@ -39,11 +39,11 @@ struct state_row {
     uint16_t pool;    /* 0: the job's */
     uint64_t due_ms;  /* delayed: when; key of its row in `delayed` */
     struct span reason, error_name, error_text;
-    uint8_t state;     /* Rota__State: 0 or READY, DELAYED, HELD */
-    uint8_t due_clock; /* enum due_clock of due_ms */
-    uint16_t waits;    /* delayed: jobs it still waits for; then due_ms is 0 */
-    uint64_t since_ms; /* held or delayed: since when */
-    struct span by;    /* held: by whom */
+    uint8_t state;         /* Rota__State: 0 or READY, DELAYED, HELD */
+    uint8_t due_clock;     /* enum due_clock of due_ms */
+    uint16_t waits;        /* delayed: jobs it still waits for; then due_ms is 0 */
+    uint64_t since_ms;     /* held or delayed: since when */
+    struct span by;        /* held: by whom */
     uint16_t charge_month; /* the month (sched/month.h) that pays for it; 0: that of its publish */
 };
 enum due_clock { DUE_BROKER, DUE_WALL };
@@ -312,7 +312,7 @@ struct trail_row {
 extern const struct row_type trail_row_type;
 
 struct bulk_row {
-    struct span packed; /* Rota__Bulk */
+    struct span packed;  /* Rota__Bulk */
     struct job_id at;    /* jobs below it have been looked at */
     struct job_id until; /* the newest job when it began: later ones are none of its business */
     uint8_t has_ended;

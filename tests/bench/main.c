@@ -43,11 +43,8 @@ static const struct option_spec spec = {
 };
 
 static const struct scenario scenarios[] = {
-    {"publish", publish_run, false},
-    {"cycle", cycle_run, false},
-    {"idle", idle_run, false},
-    {"restart", restart_run, true},
-    {"look", look_run, false},
+    {"publish", publish_run, false}, {"cycle", cycle_run, false}, {"idle", idle_run, false},
+    {"restart", restart_run, true},  {"look", look_run, false},
 };
 
 static const struct scenario *scenario_find(const char *name)

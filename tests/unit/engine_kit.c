@@ -14,10 +14,8 @@ static void random_fill(void *arg, void *p, size_t n)
 
 void engine_kit_open(struct engine_kit *k)
 {
-    struct store_config config = {.dir = k->dir,
-                                  .map_bytes = k->map_bytes,
-                                  .quota_bytes = k->quota_bytes,
-                                  .create = true};
+    struct store_config config = {
+        .dir = k->dir, .map_bytes = k->map_bytes, .quota_bytes = k->quota_bytes, .create = true};
     assert_int_equal(store_open(&config, &k->store), 0);
     assert_int_equal(auth_new("development", k->hash_key, &k->auth), 0);
     assert_int_equal(board_new(&k->board), 0);
