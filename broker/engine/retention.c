@@ -127,6 +127,16 @@ static int row_drop(struct turn *t, enum table table, struct span key)
     return r == STORE_MISSING ? 0 : turn_store(r);
 }
 
+/* The key may be a newer job's by now: it is free again a day after the end of its job. */
+static int idem_drop(struct turn *t, struct span key, struct job_id id)
+{
+    struct idem_row row;
+    int r = row_get(t->txn, &idem_row_type, key, &row);
+    if (r == STORE_MISSING || (r == 0 && job_id_cmp(row.job, id) != 0))
+        return 0;
+    return r == 0 ? turn_store(txn_del(t->txn, TABLE_IDEM, key)) : turn_store(r);
+}
+
 /* Listings, idempotency key and row. What is read from the row is used before the first delete. */
 static int rows_drop(struct turn *t, const struct job *j)
 {
@@ -140,7 +150,7 @@ static int rows_drop(struct turn *t, const struct job *j)
                                : span_of("", 0);
     uint64_t account = j->account->number;
     if (idem_key.n)
-        r = row_drop(t, TABLE_IDEM, idem_key);
+        r = idem_drop(t, idem_key, j->id);
     if (r == 0)
         r = row_drop(t, TABLE_JOB_OF, key_of_account(&k, account, j->id));
     if (r == 0 && j->app)

@@ -266,6 +266,45 @@ static void a_flood_keeps_the_newest(void **state)
     assert_true(log_bytes > 1000000);
 }
 
+/* ---- verdict: what ended it ---- */
+
+static void causes_of_death_are_told_apart(void **state)
+{
+    static const struct {
+        int outcome, status;
+        const char *said;
+        enum build_outcome how;
+        enum error_code error;
+    } rows[] = {
+        {SANDBOX_STOPPED, -1, "", BUILD_STOPPED, E_OK},
+        {SANDBOX_DEADLINE, -1, "", BUILD_FAILED, E_TIMED_OUT},
+        {SANDBOX_MEMORY, -1, "", BUILD_FAILED, E_OUT_OF_MEMORY},
+        {SANDBOX_MEMORY, 0, "bundled\n", BUILD_FAILED, E_OUT_OF_MEMORY},
+        {SANDBOX_TASKS, 134, "", BUILD_FAILED, E_PIDS_LIMIT},
+        {0, 134, "JavaScript heap out of memory\n", BUILD_FAILED, E_OUT_OF_MEMORY},
+        {0, 70, "ENOSPC: no space left\n", BUILD_FAILED, E_WORKSPACE_FULL},
+        {0, 70, "EFBIG: file too large\n", BUILD_FAILED, E_WORKSPACE_FULL},
+        {0, 139, "", BUILD_FAULT, E_BUILD_CRASHED},
+        {0, 137, "", BUILD_FAULT, E_BUILD_CRASHED},
+        {0, 1, "", BUILD_FAILED, E_COMPILE_FAILED},
+        {SANDBOX_BROKEN, -1, "bwrap: no\n", BUILD_FAULT, E_SANDBOX_FAILED},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        static struct build_result result;
+        static struct work w;
+        result = (struct build_result){0};
+        w = (struct work){.result = &result, .words = {.line = on_log}};
+        words_begin(&w.words);
+        words_add(&w.words, rows[i].said, strlen(rows[i].said));
+        words_end(&w.words);
+        assert_int_equal(verdict_step(&w, &steps[STEP_COMPILE], rows[i].outcome, rows[i].status),
+                         WORK_ENDED);
+        assert_int_equal(result.outcome, rows[i].how);
+        assert_int_equal(result.error, rows[i].error);
+    }
+    printf("%zu ends told apart\n", ARRAY_LEN(rows));
+}
+
 static void what_terminals_obey_is_cut_out(void **state)
 {
     static const struct {
@@ -322,6 +361,7 @@ int main(void)
         cmocka_unit_test(a_put_is_new_whole_and_exact),
         cmocka_unit_test(npm_lines_become_progress),
         cmocka_unit_test(a_flood_keeps_the_newest),
+        cmocka_unit_test(causes_of_death_are_told_apart),
         cmocka_unit_test(what_terminals_obey_is_cut_out),
         cmocka_unit_test(the_gist_is_npms_own_words),
     };

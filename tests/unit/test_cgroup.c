@@ -98,8 +98,8 @@ static void v2_group_record(void)
         snprintf(path, sizeof path, V2 "slot-0/%s", files[i]);
         put(path, "");
     }
-    put(V2 "slot-0/memory.events", "low 0\nhigh 0\nmax 117\noom 3\noom_kill 2\noom_group_kill 0\n");
-    put(V2 "slot-0/pids.events", "max 41\n");
+    put(V2 "slot-0/memory.events", "low 0\nhigh 0\nmax 7\noom 1\noom_kill 1\noom_group_kill 0\n");
+    put(V2 "slot-0/pids.events", "max 1\n");
 }
 
 static struct limits limits_p0(void)
@@ -130,6 +130,10 @@ static void v2_limits_are_written_and_events_read(void **state)
     has(V2 "slot-0/pids.max", "100");
     has(V2 "slot-0/cpu.max", "200000 100000");
     assert_int_equal(c->procs_n, 1);
+    cgroup_read(c, &end);
+    assert_int_equal(end.oom_kills, 0); /* those of a run before count for nobody */
+    put(V2 "slot-0/memory.events", "low 0\nhigh 0\nmax 117\noom 4\noom_kill 3\noom_group_kill 0\n");
+    put(V2 "slot-0/pids.events", "max 42\n");
     cgroup_read(c, &end);
     assert_int_equal(end.oom_kills, 2);
     assert_int_equal(end.tasks_denied, 41);
@@ -173,10 +177,7 @@ static void v1_limits_are_written_and_events_read(void **state)
     put("fs/memory/rota/slot-1/memory.limit_in_bytes", "");
     put("fs/memory/rota/slot-1/memory.memsw.limit_in_bytes", "");
     put("fs/memory/rota/slot-1/cgroup.procs", "");
-    put("fs/memory/rota/slot-1/memory.oom_control",
-        "oom_kill_disable 0\nunder_oom 0\noom_kill 5\n");
     put("fs/pids/rota/slot-1/pids.max", "");
-    put("fs/pids/rota/slot-1/pids.events", "max 9\n");
     put("fs/pids/rota/slot-1/cgroup.procs", "");
     put("fs/cpu/rota/slot-1/cpu.cfs_period_us", "");
     put("fs/cpu/rota/slot-1/cpu.cfs_quota_us", "");
@@ -192,6 +193,9 @@ static void v1_limits_are_written_and_events_read(void **state)
     has("fs/pids/rota/slot-1/pids.max", "100");
     has("fs/cpu/rota/slot-1/cpu.cfs_quota_us", "200000");
     assert_int_equal(c->procs_n, 3);
+    put("fs/memory/rota/slot-1/memory.oom_control",
+        "oom_kill_disable 0\nunder_oom 0\noom_kill 5\n");
+    put("fs/pids/rota/slot-1/pids.events", "max 9\n");
     cgroup_read(c, &end);
     assert_int_equal(end.oom_kills, 5);
     assert_int_equal(end.tasks_denied, 9);

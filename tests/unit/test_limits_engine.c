@@ -7,7 +7,7 @@
 
 #include <base/clock.h>
 
-enum { CROWD = 100000, BATCH = 1000 };
+enum { CROWD = 20000, BATCH = 1000 };
 
 static Rota__LimitsResult *limits_get(struct engine_kit *k, struct kit_answer *answer)
 {

@@ -58,7 +58,7 @@ static const char *const *line_of(const struct step *step, struct arena *arena)
     static const struct space space = {.path = "JOB", .fd = -1};
     struct limits limits = limits_of("P3", settings.workspace_bytes);
     struct sandbox_run run = {.tools = &tools, .space = &space, .step = step, .limits = &limits};
-    for (size_t i = 0; i < WORD_COUNT; i++)
+    for (enum word i = WORD_NONE; i < WORD_COUNT; i++)
         run.words[i] = plan_word(i);
     const char *const *v = NULL;
     assert_int_equal(sandbox_line(&run, arena, &v), 0);

@@ -226,25 +226,6 @@ static int folders_make(const struct cgroup *c)
     return 0;
 }
 
-int cgroup_new(const struct cgroups *groups, const char *name, const struct limits *limits,
-               struct cgroup **ret_group)
-{
-    AUTO(cgroup) c = calloc(1, sizeof *c);
-    if (!c)
-        return err_raise(-ENOMEM);
-    c->groups = groups;
-    snprintf(c->name, sizeof c->name, "%s", name);
-    int r = folders_make(c);
-    if (r == 0)
-        r = groups->kind == CGROUP_V2 ? v2_limit(c, limits) : v1_limit(c, limits);
-    if (r == 0)
-        r = procs_open(c);
-    if (r < 0)
-        return err_pass(r);
-    *ret_group = TAKE(c);
-    return 0;
-}
-
 /* The number behind `name` in a file of lines "name number". */
 static uint64_t count_read(const char *folder, const char *file, const char *name)
 {
@@ -261,15 +242,42 @@ static uint64_t count_read(const char *folder, const char *file, const char *nam
     return 0;
 }
 
-void cgroup_read(const struct cgroup *c, struct cgroup_end *ret_end)
+static struct cgroup_end counts_now(const struct cgroup *c)
 {
     char memory[CGROUP_PATH_MAX], pids[CGROUP_PATH_MAX];
     bool is_v2 = c->groups->kind == CGROUP_V2;
     folder_of(c, 0, memory);
     folder_of(c, is_v2 ? 0 : 1, pids);
-    *ret_end = (struct cgroup_end){
+    return (struct cgroup_end){
         .oom_kills = count_read(memory, is_v2 ? "memory.events" : "memory.oom_control", "oom_kill"),
         .tasks_denied = count_read(pids, "pids.events", "max")};
+}
+
+int cgroup_new(const struct cgroups *groups, const char *name, const struct limits *limits,
+               struct cgroup **ret_group)
+{
+    AUTO(cgroup) c = calloc(1, sizeof *c);
+    if (!c)
+        return err_raise(-ENOMEM);
+    c->groups = groups;
+    snprintf(c->name, sizeof c->name, "%s", name);
+    int r = folders_make(c);
+    if (r == 0)
+        r = groups->kind == CGROUP_V2 ? v2_limit(c, limits) : v1_limit(c, limits);
+    if (r == 0)
+        r = procs_open(c);
+    c->before = counts_now(c);
+    if (r < 0)
+        return err_pass(r);
+    *ret_group = TAKE(c);
+    return 0;
+}
+
+void cgroup_read(const struct cgroup *c, struct cgroup_end *ret_end)
+{
+    struct cgroup_end now = counts_now(c);
+    *ret_end = (struct cgroup_end){.oom_kills = now.oom_kills - c->before.oom_kills,
+                                   .tasks_denied = now.tasks_denied - c->before.tasks_denied};
 }
 
 struct cgroup *cgroup_free(struct cgroup *c)

@@ -36,16 +36,17 @@ struct cgroup_host {
 /* Kind NONE is an answer, not a fault. */
 void cgroups_find(const struct cgroup_host *host, struct cgroups *ret_groups);
 
+struct cgroup_end {
+    uint64_t oom_kills;    /* processes that the kernel killed for want of memory in the group */
+    uint64_t tasks_denied; /* forks that the limit refused */
+};
+
 struct cgroup {
     const struct cgroups *groups;
     char name[64];
     int procs[CGROUP_FOLDERS_MAX]; /* a process that writes "0" there joins */
     size_t procs_n;
-};
-
-struct cgroup_end {
-    uint64_t oom_kills;    /* processes that the kernel killed for want of memory in the group */
-    uint64_t tasks_denied; /* forks that the limit refused */
+    struct cgroup_end before; /* a folder that could not be removed keeps its counts */
 };
 
 /* Makes a group `name` with these limits. */

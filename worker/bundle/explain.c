@@ -108,7 +108,7 @@ static int step_print(const struct runner_settings *s, const struct step *step, 
     struct sandbox_run run = {.tools = &tools, .space = &space, .step = step, .limits = &limits};
     AUTO(arena) arena = NULL;
     const char *const *v = NULL;
-    for (size_t i = 0; i < WORD_COUNT; i++)
+    for (enum word i = WORD_NONE; i < WORD_COUNT; i++)
         run.words[i] = plan_word(i);
     int r = arena_new(ARENA_BYTES, &arena);
     if (r == 0)

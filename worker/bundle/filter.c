@@ -90,16 +90,18 @@ static bool is_family_allowed(int family)
 
 /* ---- the programs ---- */
 
+static int family_deny(scmp_filter_ctx ctx, enum scmp_compare how, int family)
+{
+    struct scmp_arg_cmp cmp = {.arg = 0, .op = how, .datum_a = (scmp_datum_t)family};
+    return seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, &cmp);
+}
+
 static int families_deny(scmp_filter_ctx ctx)
 {
-    int r = 0;
+    int r = family_deny(ctx, SCMP_CMP_GT, FAMILY_LAST);
     for (int family = 0; r == 0 && family <= FAMILY_LAST; family++)
         if (!is_family_allowed(family))
-            r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                                 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
-    if (r == 0)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                             SCMP_A0(SCMP_CMP_GT, FAMILY_LAST));
+            r = family_deny(ctx, SCMP_CMP_EQ, family);
     return r;
 }
 

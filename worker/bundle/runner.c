@@ -121,8 +121,8 @@ static int bundle_check(const struct runner_settings *s, char said[RUNNER_SAID_M
     snprintf(said, RUNNER_SAID_MAX,
              "node=%s limits-by=%s%s%.180s%s sandbox-uid=%u user-namespace=%s workspace_bytes=%llu "
              "at=%.100s",
-             setup.tools.node_version, group_kinds[g->kind], g->why[0] ? " (" : "", g->why,
-             g->why[0] ? ")" : "", (unsigned)setup.tools.owner,
+             setup.tools.node_version, group_kinds[g->kind], g->why[0] ? " why=\"" : "", g->why,
+             g->why[0] ? "\"" : "", (unsigned)setup.tools.owner,
              setup.root.has_user_namespace ? "own" : "host", (unsigned long long)s->workspace_bytes,
              setup.root.path);
     return 0;
