@@ -250,16 +250,27 @@ void worker_alarm(struct turn *t, struct worker *w)
     worker_drop(t->cache, w);
 }
 
+/* It said that it would, and has nothing left to do here. */
+static bool has_left(const struct worker *w)
+{
+    return w->facts.draining && !w->leases && !w->poll;
+}
+
 void workers_forget_pipe(struct turn *t, uint32_t pipe)
 {
     size_t bucket;
-    for (struct map_node *n = map_begin(&t->cache->workers, &bucket); n;
-         n = map_after(&t->cache->workers, n, &bucket)) {
+    for (struct map_node *n = map_begin(&t->cache->workers, &bucket), *next; n; n = next) {
         struct worker *w = CONTAINER(n, worker, by_name);
+        next = map_after(&t->cache->workers, n, &bucket);
         if (w->poll && w->poll->to.pipe == pipe)
             poll_drop(t, w->poll);
-        if (w->beat_parked && w->beat_to.pipe == pipe)
-            SET(t->undo, w->beat_parked, false);
+        if (!w->beat_parked || w->beat_to.pipe != pipe)
+            continue;
+        SET(t->undo, w->beat_parked, false);
+        if (has_left(w)) {
+            worker_touch(t, w);
+            worker_drop(t->cache, w);
+        }
     }
 }
 

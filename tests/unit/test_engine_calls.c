@@ -140,6 +140,38 @@ static struct board_lease on_board(struct engine_kit *k, const char *job)
     return lease;
 }
 
+static void pipe_ends(struct engine_kit *k, uint32_t pipe)
+{
+    struct inbound *gone = calloc(1, sizeof *gone);
+    assert_non_null(gone);
+    gone->kind = INBOUND_PIPE_GONE;
+    gone->peer.pipe = pipe;
+    kit_turn(k, gone);
+}
+
+/* One that only lost its connection stays listed, for its lease and its name. */
+static void a_drained_worker_that_hangs_up_is_gone_at_once(void **state)
+{
+    struct engine_kit *k = *state;
+    Rota__Heartbeat heartbeat = ROTA__HEARTBEAT__INIT;
+    Rota__Request request = ROTA__REQUEST__INIT;
+    char *classes[] = {(char *)"task"};
+    request.op_case = ROTA__REQUEST__OP_HEARTBEAT;
+    request.heartbeat = &heartbeat;
+    heartbeat.class_ = classes;
+    heartbeat.n_class_ = 1;
+    heartbeat.wait_ms = 9000;
+    for (int draining = 0; draining < 2; draining++) {
+        heartbeat.worker = (char *)(draining ? "leaver" : "stayer");
+        heartbeat.draining = draining;
+        assert_null(kit_call(k, &request, NULL));
+    }
+    assert_int_equal(k->engine->cache.workers.count, 2);
+    pipe_ends(k, 1);
+    assert_int_equal(k->engine->cache.workers.count, 1);
+    kit_check(k);
+}
+
 static void a_heartbeat_keeps_the_lease_shows_progress_and_names_what_is_lost(void **state)
 {
     struct engine_kit *k = *state;
@@ -333,6 +365,10 @@ static void a_refused_publish_leaves_no_trace(void **state)
         {"bundle", "ios", "", "", "a", 0, 0, "SOURCE_NEEDED"},
         {"bundle", "ios", "git:x", "", "a", 0, 0, "SOURCE_INVALID"},
         {"task", "", "", "[1]", "a", 0, 0, "SPEC_INVALID"},
+        {"task", "", "", "{}{}", "a", 0, 0, "SPEC_INVALID"},
+        {"task", "", "", "{\"a\":[}", "a", 0, 0, "SPEC_INVALID"},
+        {"task", "", "", "{\"a\":\"}", "a", 0, 0, "SPEC_INVALID"},
+        {"task", "", "", "{\"a\":[[[[[[[[1]]]]]]]]}", "a", 0, 0, "SPEC_INVALID"},
         {"task", "", "", "", "a", 10, 0, "FIELD_INVALID"},
         {"task", "", "", "", "a", 0, 1800001, "TIMEOUT_INVALID"},
     };
@@ -362,6 +398,7 @@ int main(void)
         ENGINE_CASE(the_longest_parked_worker_is_served_and_a_replaced_poll_keeps_its_place),
         ENGINE_CASE(the_same_nonce_gets_the_same_jobs),
         ENGINE_CASE(a_poll_of_a_pipe_that_is_gone_takes_no_job),
+        ENGINE_CASE(a_drained_worker_that_hangs_up_is_gone_at_once),
         ENGINE_CASE(a_heartbeat_keeps_the_lease_shows_progress_and_names_what_is_lost),
         ENGINE_CASE(a_parked_heartbeat_hears_of_a_cancel_and_of_heat_at_once),
         ENGINE_CASE(one_trip_ends_a_job_and_takes_the_next),
