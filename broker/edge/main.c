@@ -1,4 +1,6 @@
-/* main.c: rotad: `rotad init …` makes an environment, anything else serves one. */
+/* main.c: rotad: `rotad init …` makes an environment, `rotad fsck …` looks one through, anything
+ * else serves one. */
+#include "edge/fsck.h"
 #include "edge/init.h"
 #include "edge/serve.h"
 
@@ -14,5 +16,7 @@ int main(int argc, char **argv)
         return EXIT_IO;
     if (argc > 1 && strcmp(argv[1], "init") == 0)
         return init_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "fsck") == 0)
+        return fsck_main(argc - 1, argv + 1);
     return serve_main(argc, argv);
 }

@@ -47,10 +47,14 @@ static const struct option_row init_rows[] = {
     I(STR, key_file, "key-file", "FILE", NULL, "where the first operator key goes (mode 0600)"),
 };
 
+static const struct option_row fsck_rows[] = {
+    OPTION_STR(struct fsck_settings, data, "data", "DIR", NULL, "folder of the environment"),
+};
+
 static const struct option_spec serve_spec = {
     .program = "rotad",
     .usage = "--data DIR --listen URL...\n       rotad init --data DIR [--environment NAME] "
-             "--key-file FILE",
+             "--key-file FILE\n       rotad fsck --data DIR",
     .about = "The queue: takes jobs, keeps them safe, hands them to workers by turns.",
     .rows = serve_rows,
     .n = ARRAY_LEN(serve_rows),
@@ -64,6 +68,16 @@ static const struct option_spec init_spec = {
              "operator key.",
     .rows = init_rows,
     .n = ARRAY_LEN(init_rows),
+};
+
+static const struct option_spec fsck_spec = {
+    .program = "rotad fsck",
+    .usage = "--data DIR",
+    .about = "Reads every row of a database that no broker has open, and says what does not fit: "
+             "damaged rows, jobs that are in no place or in two, counts that are off. Exit 1 when "
+             "there is any.",
+    .rows = fsck_rows,
+    .n = ARRAY_LEN(fsck_rows),
 };
 
 /* The option's outcome, or OPTION_USAGE with the reason on stderr. */
@@ -105,4 +119,12 @@ int init_settings_parse(int argc, char **argv, struct init_settings *ret_setting
     if (!ret_settings->data)
         return missing(&init_spec, "data");
     return ret_settings->key_file ? 0 : missing(&init_spec, "key-file");
+}
+
+int fsck_settings_parse(int argc, char **argv, struct fsck_settings *ret_settings)
+{
+    int r = parse(&fsck_spec, argc, argv, ret_settings);
+    if (r)
+        return r;
+    return ret_settings->data ? 0 : missing(&fsck_spec, "data");
 }

@@ -29,6 +29,11 @@ struct init_settings {
     const char *data, *environment, *key_file;
 };
 
+struct fsck_settings {
+    const char *data;
+};
+
 /* As option_parse(). What is no option is refused. */
 MUST_USE int settings_parse(int argc, char **argv, struct settings *ret_settings);
 MUST_USE int init_settings_parse(int argc, char **argv, struct init_settings *ret_settings);
+MUST_USE int fsck_settings_parse(int argc, char **argv, struct fsck_settings *ret_settings);
