@@ -96,7 +96,7 @@ enum error_code ask_var_read(struct ask *a)
     if (e)
         return e;
     rota__var_read_result__init(result);
-    result->var = arena_alloc(a->q.arena, VARS_MOST * sizeof *result->var);
+    result->var = arena_alloc(a->q.arena, VARS_MOST * sizeof(Rota__VarValue *));
     if (!result->var)
         return E_MEMORY;
     e = add_all(a, &app, result);

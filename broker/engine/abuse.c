@@ -163,7 +163,7 @@ static int look_at_own_addresses(struct turn *t, struct abuse_case *c)
     for (size_t i = 0; i < n && r == 0; i++) {
         const struct signal_row *row = &own[i].row;
         if (signal_until_ms(ROTA__SIGNAL_KIND__SIGNAL_IP, row->last_ms) > t->now.wall_ms &&
-            row->first_ms <= c->published_ms && row->last_ms + SEEN_S * 1000 >= c->published_ms)
+            row->first_ms <= c->published_ms && row->last_ms + SEEN_S * 1000ull >= c->published_ms)
             r = abuse_look(t, c, ROTA__SIGNAL_KIND__SIGNAL_IP, &own[i].value);
     }
     return r;

@@ -146,8 +146,8 @@ static int asides_read(struct turn *t, const struct class *class, struct job_id 
     AUTO(cursor) cursor = NULL;
     static const struct job_id zero;
     struct key_buf k;
-    struct span key, value, from = key_aside(&k, span_str(class->name), 0, 0, zero);
-    size_t prefix = strlen(class->name) + 1;
+    struct span name = span_str(class->name), key, value, from = key_aside(&k, name, 0, 0, zero);
+    size_t prefix = name.n + 1;
     *ret_n = 0;
     int r = turn_store(cursor_open(t->txn, TABLE_ASIDE, &cursor));
     if (r != 0)

@@ -117,11 +117,12 @@ static int rows_some(struct turn *t, enum table table, uint64_t account, unsigne
         struct key_buf k, found;
         struct span key, value;
         int r = turn_store(cursor_open(t->txn, table, &cursor));
-        if (r == 0)
-            r = cursor_seek(cursor, key_u64(&k, account), &key, &value);
+        if (r != 0)
+            return r;
+        r = cursor_seek(cursor, key_u64(&k, account), &key, &value);
         if (r < 0)
             return err_pass(r);
-        if (r == STORE_MISSING || memcmp(key.p, k.b, sizeof account) != 0)
+        if (r != 0 || memcmp(key.p, k.b, sizeof account) != 0)
             return 0;
         size_t n = key.n;
         memcpy(found.b, key.p, n);
@@ -142,11 +143,12 @@ static int schedules_forget(struct turn *t, uint64_t account, unsigned *budget)
         struct span key, value;
         struct schedule_row row;
         int r = turn_store(cursor_open(t->txn, TABLE_SCHEDULE, &cursor));
-        if (r == 0)
-            r = cursor_seek(cursor, key_u64(&k, account), &key, &value);
+        if (r != 0)
+            return r;
+        r = cursor_seek(cursor, key_u64(&k, account), &key, &value);
         if (r < 0)
             return err_pass(r);
-        if (r == STORE_MISSING || memcmp(key.p, k.b, sizeof account) != 0)
+        if (r != 0 || memcmp(key.p, k.b, sizeof account) != 0)
             return 0;
         r = row_decode(&schedule_row_type, key, value, &row);
         size_t n = key.n, head = sizeof account;

@@ -134,9 +134,8 @@ int keys_of(struct turn *t, uint64_t account, key_visitor *visit, void *arg)
     int r = serials_of(t, account, &s);
     for (size_t i = r == 0 ? s.revoked : 0; r == 0 && i < s.n; i++) {
         struct key_held key;
-        r = turn_store(key_read(t, s.item[i], &key));
-        if (r == 0)
-            r = visit(t, &key, arg);
+        r = key_read(t, s.item[i], &key);
+        r = r == 0 ? visit(t, &key, arg) : turn_store(r);
     }
     return r;
 }
@@ -166,9 +165,8 @@ int keys_forget_some(struct turn *t, uint64_t account, unsigned *budget)
     if (r != 0 || !*budget)
         return r;
     for (size_t i = 0; i < s.n && r == 0 && *budget; i++, --*budget) {
-        r = turn_store(key_read(t, s.item[i], &key));
-        if (r == 0)
-            r = key_revoke(t, &key);
+        r = key_read(t, s.item[i], &key);
+        r = r == 0 ? key_revoke(t, &key) : turn_store(r);
         if (r == 0)
             r = key_forget(t, s.item[i]);
     }

@@ -57,7 +57,8 @@ static int decide_check(struct turn *t, const Rota__ReviewDecide *q, const Rota_
 static int decide_note(struct turn *t, const Rota__ReviewDecide *q, Rota__Review *review)
 {
     size_t n = review->n_made;
-    Rota__ReviewDecision **made = arena_alloc(t->fx->arena, (n + 1) * sizeof *made);
+    Rota__ReviewDecision **made =
+        arena_alloc(t->fx->arena, (n + 1) * sizeof(Rota__ReviewDecision *));
     Rota__ReviewDecision *one = arena_alloc(t->fx->arena, sizeof *one);
     if (!made || !one)
         return err_raise(-ENOMEM);
@@ -113,7 +114,7 @@ static int reviews_find(struct turn *t, uint64_t number, Rota__Review **ret_revi
     int r = txn_get(t->txn, TABLE_REVIEW, key_u64(&k, number), &value);
     if (r == STORE_MISSING)
         return turn_refuse(t, E_REVIEW_UNKNOWN, "no review %llu", (unsigned long long)number);
-    return r == 0 ? review_load(t, number, ret_review, ret_account) : turn_store(r);
+    return r < 0 ? err_pass(r) : review_load(t, number, ret_review, ret_account);
 }
 
 static int result_fill(struct turn *t, uint64_t number, Rota__ReviewResult **ret_result)

@@ -63,13 +63,14 @@ static bool is_pattern_kind(int kind)
 static int pattern_find(struct turn *t, const struct abuse_case *c, uint64_t *ret_review)
 {
     *ret_review = 0;
-    for (uint8_t kind = 1; kind <= ABUSE_LINKS; kind++) {
+    for (int kind = 1; kind <= ABUSE_LINKS; kind++) {
         const struct abuse_link *l = &c->link[kind - 1];
         struct review_open_row row;
         struct key_buf k;
         if (!l->counts || !is_pattern_kind(kind))
             continue;
-        int r = row_get(t->txn, &pattern_row_type, key_pattern(&k, kind, l->value.b), &row);
+        int r =
+            row_get(t->txn, &pattern_row_type, key_pattern(&k, (uint8_t)kind, l->value.b), &row);
         if (r == STORE_MISSING)
             continue;
         if (r != 0)

@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-enum { SCHEDULES_MAX = 100, SCHEDULES_SLICE = 32, DUE_HEAD_BYTES = 16 };
+enum { SCHEDULES_MAX = 100, SCHEDULES_SLICE = 32, DUE_HEAD_BYTES = 16, TEXTS = 4 };
 
 static uint16_t *count_of(struct account_row *row)
 {
@@ -84,8 +84,8 @@ static int schedule_read(struct turn *t, uint64_t account, const char *name,
     int r = row_get(t->txn, &schedule_row_type, key_named(&k, account, span_str(name)), &row);
     if (r != 0)
         return r < 0 ? err_pass(r) : r;
-    struct span *const texts[] = {&row.cron, &row.publish, &row.last_error, &row.principal};
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+    struct span *const texts[TEXTS] = {&row.cron, &row.publish, &row.last_error, &row.principal};
+    for (size_t i = 0; i < TEXTS; i++) {
         r = turn_keep(t, texts[i]);
         if (r != 0)
             return r;

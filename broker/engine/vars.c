@@ -136,11 +136,12 @@ int vars_forget(struct turn *t, uint64_t account, unsigned *budget)
         struct key_buf k, found;
         struct span key, value;
         int r = turn_store(cursor_open(t->txn, TABLE_APP_VAR, &cursor));
-        if (r == 0)
-            r = cursor_seek(cursor, key_u64(&k, account), &key, &value);
+        if (r != 0)
+            return r;
+        r = cursor_seek(cursor, key_u64(&k, account), &key, &value);
         if (r < 0)
             return err_pass(r);
-        if (r == STORE_MISSING || memcmp(key.p, k.b, sizeof account) != 0)
+        if (r != 0 || memcmp(key.p, k.b, sizeof account) != 0)
             return 0;
         size_t n = key.n;
         memcpy(found.b, key.p, n);

@@ -116,7 +116,7 @@ static void judge(struct walk *w)
     kit_check_asides(k);
     bool paused = k->engine->cache.tier_bars[3] & ROTA__BAR__BAR_PAUSED;
     assert_true(!w->is_known || paused == w->is_paused);
-    kit_pass(k, 2 * HOUR_MS); /* pauses end, leases run out, the breaker tries */
+    kit_pass(k, 2ull * HOUR_MS); /* pauses end, leases run out, the breaker tries */
     kit_idle(k);
     kit_check_asides(k);
     for (unsigned i = 0; i < 60; i++) {

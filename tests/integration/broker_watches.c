@@ -162,7 +162,7 @@ static void test_the_event_log_tells_the_life_of_a_job(void **state)
     assert_int_equal(kinds[2], ROTA__EVENT_KIND__EVENT_FINISHED);
     struct rota_client *account = rig_client(&rig, key);
     assert_int_equal(events_of(account, job, kinds, 8, &own), 3);
-    assert_true(all > 2 * OTHERS && own <= 8);
+    assert_true(all > 2ull * OTHERS && own <= 8);
     printf("%zu events in order; the account sees its own %zu\n", all, own);
     rota_client_free(account);
 }

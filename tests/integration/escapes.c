@@ -340,7 +340,7 @@ static bool flood_check(const struct ran *r, const struct space *s, const char *
     (void)s;
     getrusage(RUSAGE_SELF, &used);
     *ret_why = "the agent grew";
-    return used.ru_maxrss < 64 * 1024 && (r->bytes > 10 * MIB || r->progress > 1000 || !r->bytes);
+    return used.ru_maxrss < 64l * 1024 && (r->bytes > 10 * MIB || r->progress > 1000 || !r->bytes);
 }
 
 static const struct row rows[] = {

@@ -62,7 +62,7 @@ struct group model_family(const struct model *m, unsigned account, unsigned name
 
 static bool near(uint64_t a_ms, uint64_t b_ms)
 {
-    return a_ms && b_ms && (a_ms > b_ms ? a_ms - b_ms : b_ms - a_ms) <= 5 * MINUTE_MS;
+    return a_ms && b_ms && (a_ms > b_ms ? a_ms - b_ms : b_ms - a_ms) <= 5ull * MINUTE_MS;
 }
 
 static bool has_published_near(const struct model *m, unsigned account, uint64_t published_ms)

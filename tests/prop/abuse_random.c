@@ -258,7 +258,7 @@ static void do_restart(struct world *w)
 
 static void do_jump(struct world *w)
 {
-    kit_pass(&w->k, pick(w, 12) * day_ms + pick(w, 600) * MINUTE_MS);
+    kit_pass(&w->k, pick(w, 12) * day_ms + (uint64_t)pick(w, 600) * MINUTE_MS);
     for (unsigned i = 0; i < 20; i++)
         kit_pass(&w->k, 1000);
     w->tale.jumps++;
@@ -269,7 +269,7 @@ static void do_jump(struct world *w)
 static void recount(struct world *w)
 {
     uint64_t apps = 0, now_ms;
-    kit_pass(&w->k, 2 * 3600000);
+    kit_pass(&w->k, 120ull * MINUTE_MS);
     for (unsigned i = 0; i < 20; i++)
         kit_pass(&w->k, 1000);
     now_ms = w->k.now.wall_ms;

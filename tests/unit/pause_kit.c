@@ -3,6 +3,8 @@
 
 #include "engine/classes.h"
 
+#include <assert.h>
+
 Rota__Reply *kit_pause(struct engine_kit *k, Rota__PauseScope scope, const char *name,
                        const char *reason, uint64_t until_ms)
 {
@@ -107,6 +109,7 @@ size_t kit_runs(struct engine_kit *k, const struct kit_place *place, size_t most
     if (k->may_fail && (!reply || reply->error))
         return 0;
     assert_non_null(reply);
+    assert(reply); /* for the analyzer, which does not know that a null ends above */
     assert_string_equal(kit_error(reply), "");
     for (size_t i = 0; i < reply->lease->n_job; i++)
         run_of(reply->lease->job[i], &ret_runs[i]);

@@ -21,7 +21,7 @@ static const char *account_of(unsigned i)
 
 static void next_day(struct engine_kit *k)
 {
-    kit_pass(k, DAY_MS - k->now.wall_ms % DAY_MS + 8 * 60 * MINUTE_MS);
+    kit_pass(k, DAY_MS - k->now.wall_ms % DAY_MS + 8ull * 60 * MINUTE_MS);
 }
 
 /* ---- every set of signs ---- */
@@ -197,7 +197,7 @@ static void the_fourth_account_with_a_bundle_counts_and_the_third_does_not(void 
     assert_true(review.at_finish);
     assert_int_equal(kit_rows(k, TABLE_REVIEW), 1);
     /* Now the first three have it as well: known at their next publish, without another build. */
-    kit_pass(k, 2 * MINUTE_MS);
+    kit_pass(k, 2ull * MINUTE_MS);
     assert_string_equal(kit_error(kit_publish(k, account_of(0), NULL)), "");
     review = kit_review_of(k, account_of(0));
     assert_int_equal(review.score, 65);

@@ -127,7 +127,7 @@ static void what_is_kept_goes_when_its_time_is_over(void **state)
     assert_int_equal(kit_signals(k, ROTA__SIGNAL_KIND__SIGNAL_NAMES), 4);
     assert_int_equal(kit_rows(k, TABLE_SIGNAL), 8); /* the names, each twice; nothing hangs on */
     printf("addresses 30 days, bundles 90, new apps 7: %llu rows gone\n",
-           (unsigned long long)(addresses + news + 2 * (4 + 4) + 4 + 4));
+           addresses + news + 2ull * (4 + 4) + 4 + 4);
     kit_check(k);
 }
 
@@ -219,13 +219,13 @@ static void the_last_publish_of_others_is_known_after_a_restart(void **state)
         assert_string_equal(kit_publish_from(k, &f.gateway, farm_id(i), apps[i], ""), "");
         kit_build(k, FARM_HASH);
     }
-    kit_pass(k, 60 * MINUTE_MS);
+    kit_pass(k, 60ull * MINUTE_MS);
     assert_string_equal(kit_publish_from(k, &f.gateway, farm_id(0), apps[0], ""), "");
     assert_true(kit_lease(k, "w", &lease));
     assert_string_equal(kit_error(kit_finish(k, &lease, ROTA__OUTCOME__OUTCOME_FAILED)), "");
     kit_pass(k, 1000); /* listed */
     engine_kit_restart(k);
-    kit_pass(k, 2 * MINUTE_MS);
+    kit_pass(k, 2ull * MINUTE_MS);
     assert_string_equal(kit_publish_from(k, &f.gateway, farm_id(3), apps[3], ""), "");
     kit_build(k, FARM_HASH);
     assert_int_equal(kit_review_of(k, farm_id(3)).score, 55);

@@ -162,7 +162,7 @@ static void a_confirmed_pattern_blocks_those_who_come_later(void **state)
     assert_true(kit_lease(k, "w", &lease));
     assert_string_equal(lease.job, waiting);
     kit_finish_bundle(k, &lease, FARM_HASH);
-    kit_pass(k, 2 * MINUTE_MS);
+    kit_pass(k, 2ull * MINUTE_MS);
     assert_string_equal(farm_publish(&f, 4), "");
     assert_int_equal(kit_review_of(k, farm_id(4)).review, later.review);
 

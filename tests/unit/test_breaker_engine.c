@@ -4,6 +4,8 @@
 
 #include "sched/breaker.h"
 
+#include <assert.h>
+
 enum { P0_RUNNING = 1000 };
 
 static const struct kit_place tasks = {"", {"task"}, 1};
@@ -190,7 +192,7 @@ static void every_state_survives_a_restart(void **state)
     state_is(k, "task", BREAKER_OPEN);
     engine_kit_restart(k);
     assert_int_equal(class_named(k, "task")->breaker.open_ms, 2 * BREAKER_OPEN_MS);
-    kit_pass(k, 2 * BREAKER_OPEN_MS);
+    kit_pass(k, 2ull * BREAKER_OPEN_MS);
     assert_true(kit_run(k, &tasks, &run));
     engine_kit_restart(k);
     kit_succeed(k, &run);
@@ -307,6 +309,7 @@ static void stats_show_the_breaker(void **state)
             if (strcmp(stats->pool[n]->pool, "task") == 0)
                 pool = stats->pool[n];
         assert_non_null(pool);
+        assert(pool); /* for the analyzer, which does not know that a null ends above */
         assert_int_equal(pool->n_class_state, 1);
         const Rota__ClassStats *class = pool->class_state[0];
         assert_string_equal(class->breaker, words[i]);

@@ -213,9 +213,8 @@ static void a_key_that_is_forgotten_is_not_written_again(void **state)
     struct kit_key lazy = kit_key_of(k, "acme", "build:create");
     assert_string_equal(kit_publish_as(k, key.credential, "shop"), "");
     assert_string_equal(kit_publish_as(k, lazy.credential, "shop"), "");
-    struct kit_key filler = {0};
     for (int i = 0; i < 1100; i++) {
-        filler = kit_key_of(k, "acme", "build:create");
+        struct kit_key filler = kit_key_of(k, "acme", "build:create");
         assert_string_equal(kit_revoke(k, NULL,
                                        i == 0   ? key.serial
                                        : i == 1 ? lazy.serial

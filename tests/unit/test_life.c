@@ -88,7 +88,7 @@ static void a_schedule_publishes_at_its_times(void **state)
 {
     struct engine_kit *k = *state;
     kit_publish(k, "", NULL); /* makes the app */
-    k->now.wall_ms = k->now.wall_ms / day_ms * day_ms + 30 * MINUTE_MS;
+    k->now.wall_ms = k->now.wall_ms / day_ms * day_ms + 30ull * MINUTE_MS;
     assert_string_equal(kit_error(schedule_set(k, "0 * * * *", "", false)), "");
     for (int minute = 0; minute < 24 * 60; minute++) {
         kit_pass(k, MINUTE_MS);
@@ -100,7 +100,7 @@ static void a_schedule_publishes_at_its_times(void **state)
     assert_int_equal(kit_rows(k, TABLE_JOB), 1 + 25);
     kit_check(k);
     assert_string_equal(kit_error(schedule_set(k, "@daily", "", false)), "");
-    kit_pass(k, 2 * HOUR_MS);
+    kit_pass(k, 2ull * HOUR_MS);
     assert_int_equal(kit_rows(k, TABLE_JOB), 1 + 25); /* its old times are gone */
     assert_string_equal(kit_error(schedule_set(k, "", "", true)), "");
     kit_pass(k, 3 * day_ms);

@@ -106,7 +106,7 @@ static void step_compare(const struct step *step)
 {
     int r;
     AUTO(arena) arena = NULL;
-    assert_int_equal(arena_new(256 * 1024, &arena), 0);
+    assert_int_equal(arena_new((size_t)256 * 1024, &arena), 0);
     AUTO_FREE char *text = explained(step->name, &r);
     assert_int_equal(r, 0);
     struct counts c = {0};

@@ -164,7 +164,7 @@ static uint32_t scope_set(size_t i)
         return 0;
     if (i <= NAMES)
         return 1u << (i - 1);
-    return i <= 2 * NAMES ? all & ~(1u << (i - 1 - NAMES)) : all;
+    return i <= (size_t)2 * NAMES ? all & ~(1u << (i - 1 - NAMES)) : all;
 }
 enum { SETS = 2 * NAMES + 2, KEYS = ROLES * SETS * 2 };
 

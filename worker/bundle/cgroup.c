@@ -196,7 +196,7 @@ static int v1_limit(const struct cgroup *c, const struct limits *l)
     if (r == 0)
         r = number_write(cpu, "cpu.cfs_period_us", CPU_PERIOD_US);
     if (r == 0)
-        r = number_write(cpu, "cpu.cfs_quota_us", l->cpus * CPU_PERIOD_US);
+        r = number_write(cpu, "cpu.cfs_quota_us", (uint64_t)l->cpus * CPU_PERIOD_US);
     return r < 0 ? err_raise(r) : 0;
 }
 

@@ -21,7 +21,7 @@ struct limits limits_of(const char *tier, uint64_t workspace_bytes)
                        .cpus = CPUS,
                        .open_files = OPEN_FILES,
                        .file_bytes = GIB,
-                       .wall_ms = WALL_MIN * 60 * 1000};
+                       .wall_ms = WALL_MIN * 60ull * 1000};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (tier && strcmp(rows[i].tier, tier) == 0)
             l.memory_bytes = rows[i].memory_bytes;

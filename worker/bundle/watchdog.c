@@ -106,6 +106,8 @@ static bool has_our_parent(const struct walk *w, const struct process *p)
 /* Numbers rise but wrap around: again until nothing changes. */
 static void mark(struct walk *w, pid_t top)
 {
+    if (w->n == 0)
+        return; /* nor is there an array */
     qsort(w->process, w->n, sizeof *w->process, by_pid);
     for (bool is_news = true; is_news;) {
         is_news = false;

@@ -1,4 +1,4 @@
-"""life.py: what an account keeps with a real broker: variables and secrets that a build gets and nobody else sees,
+"""account_life.py: what an account keeps with a real broker: variables and secrets that a build gets and nobody else sees,
 schedules, export and erasure, with the key file looked at before and after."""
 import json
 import os
