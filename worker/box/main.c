@@ -22,6 +22,16 @@
 
 enum { LINE_FD = 3, ARCHIVE_FD = 6 };
 
+#ifdef __SANITIZE_ADDRESS__
+/* Looking for leaks needs ptrace, which the sandbox denies. All else of the sanitizer works here.
+ */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+    return 1;
+}
+#endif
+
 /* Takes over `line`. */
 static void say(json_t *line)
 {
