@@ -106,8 +106,8 @@ static int jobs_are_gone(struct turn *t, uint64_t account, const struct erase_ro
 
 /* ---- everything else ---- */
 
-static const enum table named_tables[] = {TABLE_MEMBER,    TABLE_PRESET, TABLE_GRANT, TABLE_USAGE,
-                                          TABLE_SUPERSEDE, TABLE_APP,    TABLE_TALLY};
+static const enum table named_tables[] = {TABLE_MEMBER,    TABLE_PRESET,  TABLE_GRANT, TABLE_USAGE,
+                                          TABLE_SUPERSEDE, TABLE_APP_VAR, TABLE_APP,   TABLE_TALLY};
 
 /* Rows of a table whose keys begin with the account's number, as far as the budget goes. */
 static int rows_some(struct turn *t, enum table table, uint64_t account, unsigned *budget)
@@ -197,9 +197,7 @@ static int account_end(struct turn *t, uint64_t number, const struct erase_row *
 
 static int rest_some(struct turn *t, uint64_t number, const struct erase_row *row, unsigned *budget)
 {
-    int r = vars_forget(t, number, budget);
-    if (r == 0)
-        r = schedules_forget(t, number, budget);
+    int r = schedules_forget(t, number, budget);
     if (r == 0)
         r = abuse_forget_account(t, number, budget);
     for (size_t i = 0; i < ARRAY_LEN(named_tables) && r == 0; i++)

@@ -36,5 +36,3 @@ MUST_USE int source_unkeep(struct turn *t, const struct job *j);
 
 /* erase.c: accounts that are going, a slice a turn. */
 MUST_USE int erase_some(struct turn *t);
-/* vars.c: all variables of the account's apps; *ret_left: rows that the budget did not reach. */
-MUST_USE int vars_forget(struct turn *t, uint64_t account, unsigned *budget);

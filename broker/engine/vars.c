@@ -128,28 +128,3 @@ int turn_var_set(struct turn *t, const Rota__Request *request, Rota__Reply *repl
     reply->var_set = result;
     return 0;
 }
-
-int vars_forget(struct turn *t, uint64_t account, unsigned *budget)
-{
-    while (*budget) {
-        AUTO(cursor) cursor = NULL;
-        struct key_buf k, found;
-        struct span key, value;
-        int r = turn_store(cursor_open(t->txn, TABLE_APP_VAR, &cursor));
-        if (r != 0)
-            return r;
-        r = cursor_seek(cursor, key_u64(&k, account), &key, &value);
-        if (r < 0)
-            return err_pass(r);
-        if (r != 0 || memcmp(key.p, k.b, sizeof account) != 0)
-            return 0;
-        size_t n = key.n;
-        memcpy(found.b, key.p, n);
-        cursor = cursor_free(cursor);
-        r = turn_store(txn_del(t->txn, TABLE_APP_VAR, span_of(found.b, n)));
-        if (r != 0)
-            return r;
-        --*budget;
-    }
-    return 0;
-}

@@ -113,17 +113,16 @@ static void a_flag_stops_nothing(void **state)
 
 /* ---- confirmed, blocked, released ---- */
 
-static void a_confirmed_pattern_blocks_those_who_come_later(void **state)
+/* Three accounts of one farm, and a fourth that is confirmed and blocked. */
+static struct kit_review farm_confirmed(struct engine_kit *k, struct kit_farm *f)
 {
-    struct engine_kit *k = *state;
-    struct kit_farm f;
-    char by[40], text[80];
+    char text[80];
     struct kit_lease running;
-    farm_begin(&f, k);
+    farm_begin(f, k);
     for (unsigned i = 0; i < 3; i++)
-        farm_build(&f, i);
-    farm_member(&f, 3);
-    assert_string_equal(farm_publish(&f, 3), "");
+        farm_build(f, i);
+    farm_member(f, 3);
+    assert_string_equal(farm_publish(f, 3), "");
     assert_true(kit_lease(k, "slow", &running));
     kit_build(k, FARM_HASH);
     struct kit_review first = kit_review_of(k, farm_id(3));
@@ -134,11 +133,35 @@ static void a_confirmed_pattern_blocks_those_who_come_later(void **state)
     /* What it still runs tells nothing new of it. */
     kit_finish_bundle(k, &running, FARM_HASH);
     assert_int_equal(kit_review_of(k, farm_id(3)).review, first.review);
-    assert_string_equal(farm_publish(&f, 3), "ACCOUNT_BLOCKED");
+    assert_string_equal(farm_publish(f, 3), "ACCOUNT_BLOCKED");
     snprintf(text, sizeof text, "account \"farm-3\" is blocked by review %llu",
              (unsigned long long)first.review);
     assert_string_equal(kit_reply(k, k->request_id)->error->text, text);
+    return first;
+}
 
+/* The account was let go; sharing another address is not what it was let go for. */
+static void another_address_is_new_evidence(struct engine_kit *k, struct kit_farm *f,
+                                            const struct kit_review *first,
+                                            const struct kit_review *later)
+{
+    kit_account(k, "friend", ROTA__TIER__P3, 0);
+    kit_app(k, "friend", "something");
+    assert_string_equal(kit_publish_from(k, &f->gateway, "friend", "something", OTHER), "");
+    assert_string_equal(kit_publish_from(k, &f->gateway, farm_id(4), "flower shop", OTHER), "");
+    struct kit_review again = kit_review_of(k, farm_id(4));
+    assert_int_equal(again.state, ROTA__REVIEW_STATE__REVIEW_BLOCKED);
+    assert_int_equal(again.cites, first->review);
+    assert_int_equal(again.prior, later->review);
+    assert_false(again.at_finish);
+}
+
+static void a_confirmed_pattern_blocks_those_who_come_later(void **state)
+{
+    struct engine_kit *k = *state;
+    struct kit_farm f;
+    char by[40];
+    struct kit_review first = farm_confirmed(k, &f);
     farm_member(&f, 4);
     assert_string_equal(farm_publish(&f, 4), "");
     char waiting[40];
@@ -166,16 +189,7 @@ static void a_confirmed_pattern_blocks_those_who_come_later(void **state)
     assert_string_equal(farm_publish(&f, 4), "");
     assert_int_equal(kit_review_of(k, farm_id(4)).review, later.review);
 
-    /* Another shared address is new evidence. */
-    kit_account(k, "friend", ROTA__TIER__P3, 0);
-    kit_app(k, "friend", "something");
-    assert_string_equal(kit_publish_from(k, &f.gateway, "friend", "something", OTHER), "");
-    assert_string_equal(kit_publish_from(k, &f.gateway, farm_id(4), "flower shop", OTHER), "");
-    struct kit_review again = kit_review_of(k, farm_id(4));
-    assert_int_equal(again.state, ROTA__REVIEW_STATE__REVIEW_BLOCKED);
-    assert_int_equal(again.cites, first.review);
-    assert_int_equal(again.prior, later.review);
-    assert_false(again.at_finish);
+    another_address_is_new_evidence(k, &f, &first, &later);
     kit_check(k);
 }
 

@@ -284,79 +284,82 @@ static void the_end_of_time_is_never(void **state)
     assert_int_equal(next, 77);
 }
 
+enum { NONE = CRON_FIELDS };
+
+/* Each with the fault and the field it is in. */
+static const struct {
+    const char *text;
+    int wrong;
+    unsigned field;
+} wrongs[] = {
+    {"", CRON_FIELDS_FEW, NONE},
+    {"   ", CRON_FIELDS_FEW, NONE},
+    {"* * * *", CRON_FIELDS_FEW, NONE},
+    {"* * * * ", CRON_FIELDS_FEW, NONE},
+    {"* * * * * *", CRON_FIELDS_MANY, NONE},
+    {"* * * * * x", CRON_FIELDS_MANY, NONE},
+    {"@", CRON_WORD, NONE},
+    {"@hour", CRON_WORD, NONE},
+    {"@hourlyx", CRON_WORD, NONE},
+    {"@daily *", CRON_WORD, NONE},
+    {"@reboot", CRON_WORD, NONE},
+    {"60 * * * *", CRON_RANGE, 0},
+    {"* 24 * * *", CRON_RANGE, 1},
+    {"* * 0 * *", CRON_RANGE, 2},
+    {"* * 32 * *", CRON_RANGE, 2},
+    {"* * * 0 *", CRON_RANGE, 3},
+    {"* * * 13 *", CRON_RANGE, 3},
+    {"* * * * 8", CRON_RANGE, 4},
+    {"0-60 * * * *", CRON_RANGE, 0},
+    {"99999999999999999999 * * * *", CRON_RANGE, 0},
+    {"5-4 * * * *", CRON_BACKWARDS, 0},
+    {"* * * dec-jan *", CRON_BACKWARDS, 3},
+    {"* * * * sat-mon", CRON_BACKWARDS, 4},
+    {"*/0 * * * *", CRON_STEP, 0},
+    {"*/60 * * * *", CRON_STEP, 0},
+    {"* */24 * * *", CRON_STEP, 1},
+    {"* * * * */8", CRON_STEP, 4},
+    {"5/10 * * * *", CRON_STEP, 0},
+    {"*/99999999999999999999 * * * *", CRON_STEP, 0},
+    {"*/ * * * *", CRON_SYNTAX, 0},
+    {"*/-1 * * * *", CRON_SYNTAX, 0},
+    {"-1 * * * *", CRON_SYNTAX, 0},
+    {"+1 * * * *", CRON_SYNTAX, 0},
+    {"1- * * * *", CRON_SYNTAX, 0},
+    {", * * * *", CRON_SYNTAX, 0},
+    {"1, * * * *", CRON_SYNTAX, 0},
+    {"1,,2 * * * *", CRON_SYNTAX, 0},
+    {"** * * * *", CRON_SYNTAX, 0},
+    {"*-5 * * * *", CRON_SYNTAX, 0},
+    {"1-2-3 * * * *", CRON_SYNTAX, 0},
+    {"*/2/3 * * * *", CRON_SYNTAX, 0},
+    {"1.5 * * * *", CRON_SYNTAX, 0},
+    {"jan * * * *", CRON_SYNTAX, 0},
+    {"* * * ja *", CRON_SYNTAX, 3},
+    {"* * * january *", CRON_SYNTAX, 3},
+    {"* * * mon *", CRON_SYNTAX, 3},
+    {"* * * * jan", CRON_SYNTAX, 4},
+    {"* * ? * *", CRON_SYNTAX, 2},
+    {"* * L * *", CRON_SYNTAX, 2},
+    {"* * * * mon#1", CRON_SYNTAX, 4},
+    {"* * * *\n*", CRON_SYNTAX, 3},
+    {"\xc3\xa9 * * * *", CRON_SYNTAX, 0},
+};
+
 static void what_is_wrong_is_named_with_its_field(void **state)
 {
-    enum { NONE = CRON_FIELDS };
-    static const struct {
-        const char *text;
-        int wrong;
-        unsigned field;
-    } cases[] = {
-        {"", CRON_FIELDS_FEW, NONE},
-        {"   ", CRON_FIELDS_FEW, NONE},
-        {"* * * *", CRON_FIELDS_FEW, NONE},
-        {"* * * * ", CRON_FIELDS_FEW, NONE},
-        {"* * * * * *", CRON_FIELDS_MANY, NONE},
-        {"* * * * * x", CRON_FIELDS_MANY, NONE},
-        {"@", CRON_WORD, NONE},
-        {"@hour", CRON_WORD, NONE},
-        {"@hourlyx", CRON_WORD, NONE},
-        {"@daily *", CRON_WORD, NONE},
-        {"@reboot", CRON_WORD, NONE},
-        {"60 * * * *", CRON_RANGE, 0},
-        {"* 24 * * *", CRON_RANGE, 1},
-        {"* * 0 * *", CRON_RANGE, 2},
-        {"* * 32 * *", CRON_RANGE, 2},
-        {"* * * 0 *", CRON_RANGE, 3},
-        {"* * * 13 *", CRON_RANGE, 3},
-        {"* * * * 8", CRON_RANGE, 4},
-        {"0-60 * * * *", CRON_RANGE, 0},
-        {"99999999999999999999 * * * *", CRON_RANGE, 0},
-        {"5-4 * * * *", CRON_BACKWARDS, 0},
-        {"* * * dec-jan *", CRON_BACKWARDS, 3},
-        {"* * * * sat-mon", CRON_BACKWARDS, 4},
-        {"*/0 * * * *", CRON_STEP, 0},
-        {"*/60 * * * *", CRON_STEP, 0},
-        {"* */24 * * *", CRON_STEP, 1},
-        {"* * * * */8", CRON_STEP, 4},
-        {"5/10 * * * *", CRON_STEP, 0},
-        {"*/99999999999999999999 * * * *", CRON_STEP, 0},
-        {"*/ * * * *", CRON_SYNTAX, 0},
-        {"*/-1 * * * *", CRON_SYNTAX, 0},
-        {"-1 * * * *", CRON_SYNTAX, 0},
-        {"+1 * * * *", CRON_SYNTAX, 0},
-        {"1- * * * *", CRON_SYNTAX, 0},
-        {", * * * *", CRON_SYNTAX, 0},
-        {"1, * * * *", CRON_SYNTAX, 0},
-        {"1,,2 * * * *", CRON_SYNTAX, 0},
-        {"** * * * *", CRON_SYNTAX, 0},
-        {"*-5 * * * *", CRON_SYNTAX, 0},
-        {"1-2-3 * * * *", CRON_SYNTAX, 0},
-        {"*/2/3 * * * *", CRON_SYNTAX, 0},
-        {"1.5 * * * *", CRON_SYNTAX, 0},
-        {"jan * * * *", CRON_SYNTAX, 0},
-        {"* * * ja *", CRON_SYNTAX, 3},
-        {"* * * january *", CRON_SYNTAX, 3},
-        {"* * * mon *", CRON_SYNTAX, 3},
-        {"* * * * jan", CRON_SYNTAX, 4},
-        {"* * ? * *", CRON_SYNTAX, 2},
-        {"* * L * *", CRON_SYNTAX, 2},
-        {"* * * * mon#1", CRON_SYNTAX, 4},
-        {"* * * *\n*", CRON_SYNTAX, 3},
-        {"\xc3\xa9 * * * *", CRON_SYNTAX, 0},
-    };
     struct cron c, untouched;
     memset(&untouched, 0x5a, sizeof untouched);
     memcpy(&c, &untouched, sizeof c);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
         unsigned field = 77;
-        int r = cron_parse(cases[i].text, &c, &field);
-        if (r != cases[i].wrong || field != cases[i].field)
-            fail_msg("\"%s\": %d in %u", cases[i].text, r, field);
+        int r = cron_parse(wrongs[i].text, &c, &field);
+        if (r != wrongs[i].wrong || field != wrongs[i].field)
+            fail_msg("\"%s\": %d in %u", wrongs[i].text, r, field);
         assert_non_null(cron_wrong(r));
     }
     assert_memory_equal(&c, &untouched, sizeof c);
-    printf("%zu faults named\n", sizeof cases / sizeof *cases);
+    printf("%zu faults named\n", sizeof wrongs / sizeof *wrongs);
 }
 
 static void texts_for_people_are_there(void **state)
