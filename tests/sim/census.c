@@ -4,6 +4,7 @@
  * so a census costs one walk whatever it looks at. */
 #include "sim/census.h"
 
+#include "engine/engine.h"
 #include "sim/world.h"
 #include "store/keys.h"
 #include "store/rows.h"
@@ -110,6 +111,31 @@ static int by_id(const void *x, const void *y)
     return c ? c : a->place - b->place;
 }
 
+/* Most jobs have ended, and those stand in order already: the others are sorted, and then each is
+ * put where it belongs, from the end on. */
+static void note_places(struct taking *t)
+{
+    each(t, places[DONE].table, DONE, note_place);
+    size_t ended = t->found_n;
+    for (size_t i = 0; i < PLACES; i++)
+        if (i != DONE)
+            each(t, places[i].table, i, note_place);
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++)
+        each(t, waits[i].table, PLACES + i, note_place);
+    size_t live = t->found_n - ended, to = t->found_n;
+    struct found *others = malloc((live + 1) * sizeof *others);
+    if (!others)
+        abort();
+    if (live)
+        memcpy(others, t->found + ended, live * sizeof *others);
+    qsort(others, live, sizeof *others, by_id);
+    while (live) {
+        bool is_ended = ended && by_id(&t->found[ended - 1], &others[live - 1]) > 0;
+        t->found[--to] = is_ended ? t->found[--ended] : others[--live];
+    }
+    free(others);
+}
+
 static struct count *count_of(struct taking *t, uint64_t account, uint16_t pool)
 {
     for (size_t i = 0; i < t->counts_n; i++)
@@ -171,26 +197,71 @@ static void place_job(struct taking *t, struct span key, struct span value, size
         count_job(t, key, value, &places[place]);
 }
 
-/* `job` in order, beside the places and beside what was said. */
+/* Was the ended job of an account that goes, or old, or one too many? */
+static bool may_be_forgotten(struct taking *t, const struct past_job *job)
+{
+    const struct past_account *a = past_account(t->w, job->account);
+    uint64_t kept = t->w->host.kept ? t->w->host.kept : KEPT_SUCCEEDED;
+    if (!state_has_ended(job->state))
+        return false;
+    return a->is_erased || a->bars & ROTA__BAR__BAR_ERASING ||
+           job->ended_ms + KEPT_MS <= t->w->turn_wall_ms ||
+           a->kept[job->state != ROTA__STATE__SUCCEEDED] >= kept;
+}
+
+/* Jobs of the log that are not stored any more, from `*from` up to this one; NULL: to the end. */
+static void note_forgotten(struct taking *t, const struct job_id *to, size_t *from)
+{
+    struct history *h = &t->w->history;
+    for (; *from < h->jobs_n && (!to || job_id_cmp(h->jobs[*from].id, *to) < 0); ++*from) {
+        struct past_job *job = &h->jobs[*from];
+        if (job->is_forgotten)
+            continue;
+        past_account(t->w, job->account)->kept[job->state != ROTA__STATE__SUCCEEDED]--;
+        if (!may_be_forgotten(t, job))
+            world_violated(t->w, "%s was accepted, is in state %d and is not stored",
+                           text_of(job->id), job->state);
+        job->is_forgotten = true;
+        h->forgotten_n++;
+    }
+}
+
+/* `job` in order, beside the places and beside the log. */
 static void place_jobs(struct taking *t)
 {
     AUTO(cursor) cursor = NULL;
     struct span key, value;
-    const struct ledger *said = &t->w->ledger;
-    size_t at = 0, promise = 0;
+    struct history *h = &t->w->history;
+    size_t at = 0, past = 0;
     if (cursor_open(t->txn, TABLE_JOB, &cursor) != 0)
         abort();
     while (cursor_next(cursor, &key, &value) == 0) {
+        struct job_id id = key_tail_id(key);
         place_job(t, key, value, &at);
-        if (promise < said->n && job_id_cmp(said->all[promise].job, key_tail_id(key)) == 0)
-            promise++;
+        note_forgotten(t, &id, &past);
+        if (past == h->jobs_n || job_id_cmp(h->jobs[past].id, id) != 0 ||
+            h->jobs[past].is_forgotten)
+            world_violated(t->w, "%s is stored and was never published, or forgotten", text_of(id));
+        past++;
     }
-    if (promise < said->n)
-        world_violated(t->w, "%s was acknowledged and is not stored",
-                       text_of(said->all[promise].job));
+    note_forgotten(t, NULL, &past);
     if (at < t->found_n)
         world_violated(t->w, "%s is in %s, but was never accepted", text_of(t->found[at].id),
                        place_name(t->found[at].place));
+}
+
+/* What was acknowledged is in the log. */
+static void compare_words(struct taking *t)
+{
+    const struct ledger *said = &t->w->ledger;
+    for (size_t i = 0; i < said->n; i++) {
+        if (said->all[i].is_published)
+            continue;
+        if (!history_job(&t->w->history, said->all[i].job))
+            world_violated(t->w, "%s was acknowledged and is not stored",
+                           text_of(said->all[i].job));
+        said->all[i].is_published = true;
+    }
 }
 
 /* ---- tallies and rings ---- */
@@ -257,13 +328,9 @@ static void compare_rings(struct taking *t)
 void census_take(struct world *w, struct txn *txn, struct census *ret_census)
 {
     struct taking t = {.w = w, .txn = txn};
-    for (size_t i = 0; i < PLACES; i++)
-        each(&t, places[i].table, i, note_place);
-    for (size_t i = 0; i < ARRAY_LEN(waits); i++)
-        each(&t, waits[i].table, PLACES + i, note_place);
-    if (t.found_n)
-        qsort(t.found, t.found_n, sizeof *t.found, by_id);
+    note_places(&t);
     place_jobs(&t);
+    compare_words(&t);
     compare_tallies(&t);
     compare_rings(&t);
     free(t.found);

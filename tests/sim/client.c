@@ -20,6 +20,7 @@ static void act(struct world *w, struct client *c)
 {
     struct asking q = {.request = ROTA__REQUEST__INIT};
     c->deed = deed_choose(w);
+    c->asking_n = 0;
     if (!c->deed || !c->deed->ask(w, c, &q)) {
         rest(w, c);
         return;
@@ -38,6 +39,16 @@ static void wake(struct world *w, struct actor *a)
     world_wake(w, a, call_is_open(&c->call) ? c->call.again_ms : c->rested_ms);
 }
 
+/* Only a job that was forgotten may be unknown. */
+static void check_unknown(struct world *w, const struct client *c)
+{
+    struct job_id id;
+    const char *text = c->asking[0].job;
+    const struct past_job *job = job_id_parse(text, &id) == 0 ? history_job(&w->history, id) : NULL;
+    if (!job || !job->is_forgotten)
+        world_violated(w, "%s is unknown, it was said, but was never forgotten", text);
+}
+
 static void hear(struct world *w, struct actor *a, const Rota__Reply *reply)
 {
     struct client *c = CONTAINER(a, client, actor);
@@ -46,7 +57,10 @@ static void hear(struct world *w, struct actor *a, const Rota__Reply *reply)
         return;
     }
     call_end(&c->call);
-    bool is_good = !call_refusal(w, a, reply->error, c->deed->refusals)[0];
+    const char *refusal = call_refusal(w, a, reply->error, c->deed->refusals);
+    if (strcmp(refusal, "JOB_UNKNOWN") == 0)
+        check_unknown(w, c);
+    bool is_good = !refusal[0];
     if (is_good && c->deed->told)
         c->deed->told(w, c, reply);
     rest(w, c);

@@ -1,6 +1,7 @@
 /* fate.c: the table of blows. */
 #include "sim/fate.h"
 
+#include "sched/month.h"
 #include "sim/world.h"
 
 enum {
@@ -9,6 +10,8 @@ enum {
     CUT_MS_MAX = 3000,
     SLOW_MS_MAX = 700,
     WALL_STEP_MS_MAX = 3600000,
+    MONTH_END_MS_MAX = 4000,
+    BROKEN_MS_MAX = 6000,
 };
 
 /* ---- the store ---- */
@@ -81,6 +84,29 @@ static void wall_clock_steps(struct world *w)
                 (unsigned long long)clock_read(&w->clock).wall_ms);
 }
 
+/* The clock is set to the last moments of the month. */
+static void months_pass(struct world *w)
+{
+    uint64_t wall_ms = clock_read(&w->clock).wall_ms;
+    uint64_t ends_ms = month_start_ms(month_of(wall_ms) + 1u);
+    uint64_t by_ms = ends_ms - wall_ms;
+    if (by_ms > MONTH_END_MS_MAX)
+        by_ms -= world_below(w, MONTH_END_MS_MAX);
+    w->stats[STAT_CLOCK_STEPS]++;
+    clock_step_wall(&w->clock, (int64_t)by_ms);
+    world_trace(w, "fate: it is the end of the month, %llu",
+                (unsigned long long)clock_read(&w->clock).wall_ms);
+}
+
+/* Every run of a class fails for a while, whatever it does. */
+static void class_breaks(struct world *w)
+{
+    unsigned class = world_below(w, CLASSES);
+    w->broken_until_ms[class] = w->clock.now_ms + world_below(w, BROKEN_MS_MAX);
+    world_trace(w, "fate: the infrastructure of class %s is broken until %llu", world_class(class),
+                (unsigned long long)w->broken_until_ms[class]);
+}
+
 /* ---- links ---- */
 
 void fate_weather(struct world *w, struct weather *ret_weather)
@@ -129,7 +155,8 @@ static const struct {
     unsigned weight;
 } blows[] = {{store_fails, 40},     {process_dies, 6},    {process_dies_unheard, 6},
              {process_restarts, 2}, {machine_reboots, 2}, {wall_clock_steps, 4},
-             {weather_turns, 10},   {link_is_cut, 10},    {link_breaks, 6}};
+             {months_pass, 1},      {class_breaks, 4},    {weather_turns, 10},
+             {link_is_cut, 10},     {link_breaks, 6}};
 
 static void strike(struct world *w, struct event *e);
 
@@ -166,5 +193,6 @@ void fate_end(struct world *w)
     if (host_is_up(&w->host))
         store_sim_disarm(w->host.store);
     w->host.dies_after_commit = false;
+    memset(w->broken_until_ms, 0, sizeof w->broken_until_ms);
     clock_set_right(&w->clock);
 }

@@ -1,87 +1,149 @@
-/* history.c: see history.h. */
-#include "sim/history.h"
-
+/* history.c: see history.h. What is known of jobs and accounts: past.c. */
 #include "sim/world.h"
-#include "store/keys.h"
-#include "store/rows.h"
 
-#include <stdio.h>
+#include "audit/audit.h"
+#include "sched/retry.h"
+#include "sim/bounds.h"
+#include "sim/paces.h"
+#include "sim/starts.h"
+#include "sim/usages.h"
+#include "store/keys.h"
+
 #include <stdlib.h>
 
-/* ---- what is known ---- */
+/* ---- a job begins ---- */
 
-struct past_job *history_job(struct history *h, struct job_id id)
+static int8_t ref_number(const struct job_row *row)
 {
-    size_t from = 0, to = h->jobs_n;
-    while (from < to) {
-        size_t mid = (from + to) / 2;
-        int c = job_id_cmp(h->jobs[mid].id, id);
-        if (c == 0)
-            return &h->jobs[mid];
-        if (c < 0)
-            from = mid + 1;
-        else
-            to = mid;
+    const char *p = row->ref.p;
+    bool is_one = row->supersedes && row->ref.n == 2 && p[0] == 'r' && p[1] >= '0' &&
+                  p[1] < '0' + PAST_REFS_MAX;
+    return (int8_t)(is_one ? p[1] - '0' : -1);
+}
+
+/* What was put off by a time of day: that time. */
+static uint64_t not_before_ms(struct world *w, struct span key)
+{
+    struct state_row state = {0};
+    if (row_get(w->history.txn, &state_row_type, key, &state) < 0)
+        world_violated(w, "a state row is damaged");
+    return state.due_clock == DUE_WALL ? state.due_ms : 0;
+}
+
+static void job_describe(struct world *w, struct past_job *job)
+{
+    struct job_row row;
+    struct key_buf k;
+    char class[40];
+    struct span key = key_id(&k, job->id);
+    if (row_get(w->history.txn, &job_row_type, key, &row) != 0)
+        world_violated(w, "event %llu: a published job is not stored",
+                       (unsigned long long)w->history.seq);
+    if (row.after.n > PAST_AFTER_MAX * sizeof *job->after || row.class.n >= sizeof class)
+        world_violated(w, "a job's row does not fit the history");
+    memcpy(class, row.class.p, row.class.n);
+    class[row.class.n] = '\0';
+    job->class = past_class(w, class);
+    job->attempts_max = row.attempts_max;
+    job->after_n = (uint8_t)(row.after.n / sizeof *job->after);
+    memcpy(job->after, row.after.p, row.after.n);
+    job->ref = ref_number(&row);
+    job->not_before_ms = not_before_ms(w, key_id(&k, job->id));
+    if (!row.is_charged)
+        world_violated(w, "event %llu: the job was not charged",
+                       (unsigned long long)w->history.seq);
+}
+
+/* It takes the place of the one that stands for its ref. */
+static void job_replace(struct world *w, const struct past_job *job)
+{
+    struct job_id *stands = &past_account(w, job->account)->stands[job->ref];
+    struct past_job *old = history_job(&w->history, *stands);
+    if (old && !state_has_ended(old->state)) {
+        old->is_replaced = true;
+        w->stats[STAT_REPLACED]++;
     }
-    return NULL;
+    *stands = job->id;
 }
 
-/* Ids rise with the log. */
-static void job_add(struct world *w, struct job_id id, const Rota__Event *e)
+static void published(struct world *w, const Rota__Event *e, struct job_id id)
 {
-    struct history *h = &w->history;
-    if (h->jobs_n && job_id_cmp(h->jobs[h->jobs_n - 1].id, id) >= 0)
-        world_violated(w, "event %llu: a published job's id does not rise",
-                       (unsigned long long)h->seq);
-    if (h->jobs_n == h->jobs_cap) {
-        h->jobs_cap = h->jobs_cap ? h->jobs_cap * 2 : 256;
-        h->jobs = realloc(h->jobs, h->jobs_cap * sizeof *h->jobs);
-        if (!h->jobs)
-            abort();
-    }
-    h->jobs[h->jobs_n++] =
-        (struct past_job){.id = id, .account = e->account_number, .state = e->state};
+    struct past_job *job = past_job_add(w, id);
+    job->account = e->account_number;
+    job->state = e->state;
+    job->published_ms = e->at_ms;
+    job->seq = e->seq;
+    job_describe(w, job);
+    usages_begin(w, job, e);
+    if (job->ref >= 0)
+        job_replace(w, job);
 }
 
-static struct past_account *account_of(struct world *w, uint64_t number)
-{
-    struct history *h = &w->history;
-    for (size_t i = 0; i < h->accounts_n; i++)
-        if (h->accounts[i].number == number)
-            return &h->accounts[i];
-    if (h->accounts_n == PAST_ACCOUNTS_MAX)
-        world_violated(w, "more accounts than the history can hold");
-    h->accounts[h->accounts_n] = (struct past_account){.number = number};
-    return &h->accounts[h->accounts_n++];
-}
-
-static struct rotation *rotation_of(struct world *w, const char *pool)
-{
-    struct history *h = &w->history;
-    for (size_t i = 0; i < h->pools_n; i++)
-        if (strcmp(h->pools[i].name, pool) == 0)
-            return &h->pools[i].rotation;
-    if (h->pools_n == PAST_POOLS_MAX || strlen(pool) >= sizeof h->pools[0].name)
-        world_violated(w, "pool %s does not fit the history", pool);
-    struct past_pool *p = &h->pools[h->pools_n++];
-    memcpy(p->name, pool, strlen(pool) + 1);
-    p->rotation = ROTATION_FRESH;
-    return &p->rotation;
-}
-
-/* ---- events ---- */
+/* ---- what is set ---- */
 
 static void account_set(struct world *w, const Rota__Event *e, struct past_job *job)
 {
-    struct past_account *a = account_of(w, e->account_number);
+    struct past_account *a = past_account(w, e->account_number);
     (void)job;
     a->tier = (uint8_t)e->tier;
-    a->running_max = e->running_max;
+    a->running_own = e->running_own;
+    a->was_set = true;
+    paces_renew(w, a->number);
+    if (e->running_max != past_cap(&w->history, a))
+        world_violated(w, "event %llu: the cap of account %llu is %u, the event says %u",
+                       (unsigned long long)e->seq, (unsigned long long)a->number,
+                       past_cap(&w->history, a), e->running_max);
 }
+
+static void limits_set(struct world *w, const Rota__Event *e, struct past_job *job)
+{
+    (void)job;
+    for (size_t t = 0; t < TIERS && t < e->n_tier_running_max; t++)
+        w->history.tier_cap[t] = e->tier_running_max[t];
+    w->history.limits_were_set = true;
+    paces_renew(w, 0);
+}
+
+static void bars_set(struct world *w, const Rota__Event *e, struct past_job *job)
+{
+    (void)job;
+    w->stats[STAT_BARS]++;
+    if (strcmp(e->scope, "account") == 0)
+        past_account(w, e->account_number)->bars = e->bars;
+    else if (strcmp(e->scope, "tier") == 0 && (unsigned)e->tier < TIERS)
+        w->history.tier_bars[e->tier] = e->bars;
+    else if (strcmp(e->scope, "pool") == 0)
+        past_pool(w, e->pool)->bars = e->bars;
+    else if (strcmp(e->scope, "class") == 0)
+        w->history.classes[past_class(w, e->class_)].is_closed = e->bars != 0;
+    else
+        world_violated(w, "event %llu: bars of \"%s\"", (unsigned long long)e->seq, e->scope);
+    w->stats[STAT_BREAKERS] += strcmp(e->reason, "BREAKER_OPEN") == 0;
+}
+
+static void erased(struct world *w, const Rota__Event *e, struct past_job *job)
+{
+    struct past_account *a = past_account(w, e->account_number);
+    (void)job;
+    if (a->is_erased || a->running)
+        world_violated(w, "event %llu: account %llu is erased and runs %u jobs",
+                       (unsigned long long)e->seq, (unsigned long long)a->number, a->running);
+    a->is_erased = true;
+    a->months_n = 0;
+    w->stats[STAT_ERASED]++;
+}
+
+static void scheduled(struct world *w, const Rota__Event *e, struct past_job *job)
+{
+    (void)e, (void)job;
+    w->stats[STAT_SCHEDULED]++;
+}
+
+/* ---- dispatches, and what follows ---- */
 
 static void rotation_check(struct world *w, const Rota__Event *e, uint8_t account_tier)
 {
-    struct rotation *r = rotation_of(w, e->pool), was = *r;
+    struct rotation *r = &past_pool(w, e->pool)->rotation, was = *r;
     if (e->eligible == 0 || e->eligible >= 1u << TIERS)
         world_violated(w, "event %llu: eligible set %u", (unsigned long long)e->seq, e->eligible);
     uint8_t tier = rotation_next(r, (uint8_t)e->eligible);
@@ -97,31 +159,19 @@ static void rotation_check(struct world *w, const Rota__Event *e, uint8_t accoun
                        (unsigned long long)e->seq, account_tier, tier);
 }
 
-static void serving_add(struct history *h, const Rota__Event *e, uint64_t account)
-{
-    if (h->servings_n == h->servings_cap) {
-        h->servings_cap = h->servings_cap ? h->servings_cap * 2 : 64;
-        h->servings = realloc(h->servings, h->servings_cap * sizeof *h->servings);
-        if (!h->servings)
-            abort();
-    }
-    struct past_serving *s = &h->servings[h->servings_n++];
-    *s = (struct past_serving){.account = account, .tier = (uint8_t)e->tier};
-    snprintf(s->pool, sizeof s->pool, "%s", e->pool);
-}
-
 static void dispatched(struct world *w, const Rota__Event *e, struct past_job *job)
 {
-    struct past_account *a = account_of(w, job->account);
+    struct past_account *a = past_account(w, job->account);
     rotation_check(w, e, a->tier);
-    serving_add(&w->history, e, a->number);
-    if (++a->running > a->running_max)
+    past_serving_add(&w->history, e->pool, a->number, a->tier);
+    if (++a->running > past_cap(&w->history, a))
         world_violated(w, "event %llu: account %llu runs %u jobs, its cap is %u",
                        (unsigned long long)e->seq, (unsigned long long)a->number, a->running,
-                       a->running_max);
+                       past_cap(&w->history, a));
     if (e->attempt > job->attempt + 1 || e->attempt < job->attempt + job->is_spent)
         world_violated(w, "event %llu: attempt %u of %s after %u%s", (unsigned long long)e->seq,
                        e->attempt, e->job, job->attempt, job->is_spent ? ", which was spent" : "");
+    starts_check(w, e, job);
     job->token = e->number;
     job->attempt = e->attempt;
     job->is_spent = false;
@@ -138,20 +188,53 @@ static void expired(struct world *w, const Rota__Event *e, struct past_job *job)
 
 static void finished(struct world *w, const Rota__Event *e, struct past_job *job)
 {
-    (void)e, (void)job;
+    struct past_account *a = past_account(w, job->account);
     w->stats[STAT_ENDED]++;
+    job->ended_ms = e->at_ms;
+    if (job->ref >= 0 && job_id_cmp(a->stands[job->ref], job->id) == 0)
+        a->stands[job->ref] = (struct job_id){{0}};
+}
+
+/* From now on it may start: the clock may be set back again. */
+static void wake(struct world *w, const Rota__Event *e, struct past_job *job)
+{
+    if (e->at_ms < job->not_before_ms || w->turn_bt_ms < job->not_before_bt_ms)
+        world_violated(w, "event %llu: %s is ready at %llu (%llu), and was put off to %llu (%llu)",
+                       (unsigned long long)e->seq, e->job, (unsigned long long)e->at_ms,
+                       (unsigned long long)w->turn_bt_ms, (unsigned long long)job->not_before_ms,
+                       (unsigned long long)job->not_before_bt_ms);
+    job->not_before_ms = job->not_before_bt_ms = 0;
+}
+
+/* A fault is followed by a pause, the longer the more there were. */
+static void released(struct world *w, const Rota__Event *e, struct past_job *job)
+{
+    uint64_t pause_ms = RETRY_MS_FIRST;
+    if (e->state != ROTA__STATE__DELAYED)
+        return;
+    for (uint32_t i = 1; i < job->started && pause_ms < RETRY_MS_CAP; i++)
+        pause_ms *= 2;
+    if (pause_ms > RETRY_MS_CAP)
+        pause_ms = RETRY_MS_CAP;
+    job->not_before_bt_ms = w->turn_bt_ms + pause_ms - pause_ms / 5;
 }
 
 /* A job that had ended may be tried again: what was said of its end is over. */
 static void moved(struct world *w, const Rota__Event *e, struct past_job *job)
 {
-    if (e->from < ROTA__STATE__SUCCEEDED)
+    if (!state_has_ended(e->from) && e->state == ROTA__STATE__READY)
+        wake(w, e, job);
+    if (!state_has_ended(e->from))
         return;
     struct promise *p = ledger_of(&w->ledger, job->id);
     p->finished = p->contested = ROTA__STATE__STATE_NONE;
     p->is_cancelling = false;
     p->token = 0;
     job->attempt = 0;
+    job->has_been_old |= world_day_has_passed(w, job->ended_ms);
+    job->ended_ms = job->not_before_ms = job->not_before_bt_ms = 0;
+    job->is_replaced = false;
+    job->is_anew = true;
     w->stats[STAT_RETRIES]++;
 }
 
@@ -167,12 +250,16 @@ static const struct kind_row {
     void (*apply)(struct world *w, const Rota__Event *e, struct past_job *job);
 } kinds[] = {
     {ROTA__EVENT_KIND__EVENT_DISPATCHED, IN(READY), IN(LEASED), dispatched},
-    {ROTA__EVENT_KIND__EVENT_RELEASED, IN(LEASED), IN(READY) | IN(DELAYED), NULL},
+    {ROTA__EVENT_KIND__EVENT_RELEASED, IN(LEASED), IN(READY) | IN(DELAYED), released},
     {ROTA__EVENT_KIND__EVENT_EXPIRED, IN(LEASED), IN(READY) | IN(DELAYED), expired},
     {ROTA__EVENT_KIND__EVENT_CANCELLING, IN(LEASED), IN(LEASED), NULL},
     {ROTA__EVENT_KIND__EVENT_FINISHED, WAITING | IN(LEASED), ENDED, finished},
     {ROTA__EVENT_KIND__EVENT_MOVED, WAITING | AGAIN, WAITING, moved},
     {ROTA__EVENT_KIND__EVENT_ACCOUNT_SET, 0, 0, account_set},
+    {ROTA__EVENT_KIND__EVENT_LIMITS_SET, 0, 0, limits_set},
+    {ROTA__EVENT_KIND__EVENT_BARS, 0, 0, bars_set},
+    {ROTA__EVENT_KIND__EVENT_ERASED, 0, 0, erased},
+    {ROTA__EVENT_KIND__EVENT_SCHEDULED, 0, 0, scheduled},
 };
 
 static const struct kind_row *kind_row(Rota__EventKind kind)
@@ -183,35 +270,49 @@ static const struct kind_row *kind_row(Rota__EventKind kind)
     return NULL;
 }
 
+static void lease_end(struct world *w, const Rota__Event *e, struct past_job *job)
+{
+    past_account(w, job->account)->running--;
+    job->let_go_before = job->let_go;
+    job->let_go = job->token;
+    job->is_anew = false;
+    job->token = 0;
+    if (e->number != job->let_go)
+        world_violated(w, "event %llu ends lease %llu of %s, which has %llu",
+                       (unsigned long long)e->seq, (unsigned long long)e->number, e->job,
+                       (unsigned long long)job->let_go);
+}
+
 static void job_move(struct world *w, const Rota__Event *e, const struct kind_row *row,
                      struct past_job *job)
 {
-    bool was_leased = job->state == ROTA__STATE__LEASED;
     if (e->from != job->state || !(row->from & 1u << e->from) || !(row->to & 1u << e->state))
         world_violated(w, "event %llu of kind %d: %s goes from state %d to %d and was in %d",
                        (unsigned long long)e->seq, e->kind, e->job, e->from, e->state, job->state);
-    if (was_leased && e->state != ROTA__STATE__LEASED) {
-        account_of(w, job->account)->running--;
-        job->let_go = job->token;
-        job->token = 0;
-        if (e->number != job->let_go)
-            world_violated(w, "event %llu ends lease %llu of %s, which has %llu",
-                           (unsigned long long)e->seq, (unsigned long long)e->number, e->job,
-                           (unsigned long long)job->let_go);
-    }
+    if (job->is_forgotten)
+        world_violated(w, "event %llu is about %s, which is forgotten", (unsigned long long)e->seq,
+                       e->job);
+    if (job->is_replaced && !state_has_ended(e->from) && e->state != ROTA__STATE__CANCELLED &&
+        e->state != ROTA__STATE__LEASED)
+        world_violated(w, "event %llu: %s was replaced by a newer one and goes on to state %d",
+                       (unsigned long long)e->seq, e->job, e->state);
+    usages_move(w, job, e);
+    if (job->state == ROTA__STATE__LEASED && e->state != ROTA__STATE__LEASED)
+        lease_end(w, e, job);
     if (row->apply)
         row->apply(w, e, job);
     job->state = e->state;
+    job->seq = e->seq;
 }
 
-static void event_read(struct world *w, const Rota__Event *e)
+static void event_enter(struct world *w, const Rota__Event *e)
 {
     const struct kind_row *row = kind_row(e->kind);
     struct job_id id;
     bool has_job = job_id_parse(e->job, &id) == 0;
     struct past_job *job = has_job ? history_job(&w->history, id) : NULL;
     if (e->kind == ROTA__EVENT_KIND__EVENT_PUBLISHED)
-        job_add(w, id, e);
+        published(w, e, id);
     else if (row && row->from && job)
         job_move(w, e, row, job);
     else if (row && row->from)
@@ -219,11 +320,27 @@ static void event_read(struct world *w, const Rota__Event *e)
                        (unsigned long long)e->seq, e->kind, e->job);
     else if (row)
         row->apply(w, e, NULL);
+}
+
+/* ---- reading ---- */
+
+static void event_trace(const struct world *w, const Rota__Event *e)
+{
     world_trace(w, "  event %llu %s %s %d to %d %s number %llu set %u P%d account %llu %s",
                 (unsigned long long)e->seq,
                 protobuf_c_enum_descriptor_get_value(&rota__event_kind__descriptor, e->kind)->name,
                 e->job, e->from, e->state, e->reason, (unsigned long long)e->number, e->eligible,
                 e->tier, (unsigned long long)e->account_number, e->worker);
+}
+
+static void event_read(struct world *w, const Rota__Event *e)
+{
+    event_trace(w, e);
+    int r = audit_event(w->history.audit, e);
+    if (r != 0)
+        world_violated(w, "the audit: %s", audit_text(w->history.audit));
+    event_enter(w, e);
+    bounds_hear(w, e);
 }
 
 static void row_read(struct world *w, struct span key, struct span value)
@@ -252,14 +369,9 @@ void history_read(struct world *w, struct txn *txn)
     struct span key, value;
     if (cursor_open(txn, TABLE_EVENT, &cursor) != 0)
         abort();
+    w->history.txn = txn;
     int r = cursor_seek(cursor, key_u64(&k, w->history.seq + 1), &key, &value);
     for (; r == 0; r = cursor_next(cursor, &key, &value))
         row_read(w, key, value);
-}
-
-void history_deinit(struct history *h)
-{
-    free(h->jobs);
-    free(h->servings);
-    *h = (struct history){0};
+    w->history.txn = NULL;
 }

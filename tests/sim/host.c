@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { SPOILT_PERMILLE = 30 };
+
 static const char environment[] = "development";
 
 static void fill(void *arg, void *p, size_t n)
@@ -18,7 +20,8 @@ static void fill(void *arg, void *p, size_t n)
 
 void host_init(struct host *h, uint64_t seed)
 {
-    *h = (struct host){.random = {seed ^ 0x686f7374}, .turn_ms = UINT64_MAX};
+    *h = (struct host){
+        .random = {seed ^ 0x686f7374}, .looks = {seed ^ 0x6c6f6f6b}, .turn_ms = UINT64_MAX};
     h->inbox_end = &h->inbox;
     snprintf(h->dir, sizeof h->dir, "sim-%llu", (unsigned long long)seed);
     fill(&h->random, h->hash_key, sizeof h->hash_key);
@@ -77,6 +80,8 @@ static int boot(struct host *h, struct now now)
                                    .lease_ms = h->lease_ms,
                                    .random = fill,
                                    .random_arg = &h->random,
+                                   .kept_succeeded = h->kept,
+                                   .kept_failed = h->kept,
                                    .checks_aborts = true};
     return engine_open(&engine, now, &h->engine);
 }
@@ -108,7 +113,36 @@ static struct inbound *inbound_of(const struct message *m)
     in->op_tag = m->op_tag;
     in->peer = (struct peer){.pipe = m->pipe, .is_ipc = true, .is_loopback = true};
     in->to = (struct reply_to){.pipe = m->pipe, .request_id = m->request_id};
+    in->is_counted = m->is_counted;
+    in->is_vetted = m->is_vetted;
+    in->vetted = m->is_spoilt ? E_OBJECT_MISMATCH : E_OK;
     return in;
+}
+
+/* As a reader thread would: looks at what the request names. A finish says so again when told. */
+static void message_look(struct host *h, struct message *m, const struct inbound *in)
+{
+    m->is_counted = in->is_counted;
+    m->is_vetted = true;
+    m->is_spoilt =
+        m->op_tag == ROTA__REQUEST__OP_FINISH && random_below(&h->looks, 1000) < SPOILT_PERMILLE;
+}
+
+/* The inbox after a turn over `list`: those that had to be looked at first. */
+static void inbox_settle(struct host *h, const struct inbound *list)
+{
+    struct message *m = h->inbox, *next;
+    h->inbox = NULL;
+    h->inbox_end = &h->inbox;
+    for (; m && list; m = next, list = list->next) {
+        next = m->next;
+        if (list->wants_vetting) {
+            message_look(h, m, list);
+            host_take(h, m);
+        } else {
+            message_free(m);
+        }
+    }
 }
 
 int host_turn(struct host *h, struct now now)
@@ -120,14 +154,25 @@ int host_turn(struct host *h, struct now now)
     }
     effects_reset(&h->fx);
     int r = engine_turn(h->engine, now, list, &h->fx);
+    inbox_settle(h, list);
     for (struct inbound *next; list; list = next) {
         next = list->next;
         free(list);
     }
-    inbox_drop(h);
     if (r < 0)
         effects_reset(&h->fx);
     return r;
+}
+
+uint64_t host_deadly_faults(const struct host *h)
+{
+    static const enum store_sim_fault deadly[] = {STORE_SIM_WRITE_EIO,    STORE_SIM_COMMIT_MADE,
+                                                  STORE_SIM_COMMIT_LOST,  STORE_SIM_UNKNOWN_MADE,
+                                                  STORE_SIM_UNKNOWN_LOST, STORE_SIM_COMMIT_FENCED};
+    uint64_t sum = 0;
+    for (size_t i = 0; h->store && i < ARRAY_LEN(deadly); i++)
+        sum += store_sim_hits(h->store, deadly[i]);
+    return sum;
 }
 
 uint64_t host_faults(const struct host *h)

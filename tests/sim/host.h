@@ -15,6 +15,8 @@ struct host {
     uint8_t hash_key[32];
     uint64_t lease_ms;
     struct random random; /* the engine's own */
+    struct random looks;  /* whether an uploaded object is good */
+    uint64_t kept;        /* ended jobs of a kind that an account keeps; 0: as many as ever */
     struct store *store;
     struct auth *auth;
     struct board *board;
@@ -38,8 +40,11 @@ static inline bool host_is_up(const struct host *h)
 }
 
 void host_take(struct host *h, struct message *m); /* into the inbox */
-/* One turn over the inbox, which is empty then. Effects are in h->fx. Below 0: what the broker
- * would end with 74 for; nothing may be spoken. */
+/* One turn over the inbox; what it leaves there had to be looked at first and is ready for the next
+ * one. Effects are in h->fx. Below 0: what the broker would end with 74 for; nothing may be spoken.
+ */
 int host_turn(struct host *h, struct now now);
-/* Faults of the store that have hit so far, over all its lives. */
+/* Faults of the store that have hit so far, over all its lives; and of them those that a broker
+ * dies of. */
 uint64_t host_faults(const struct host *h);
+uint64_t host_deadly_faults(const struct host *h);

@@ -11,6 +11,7 @@
 
 struct promise {
     struct job_id job;
+    bool is_published;     /* the log has it, for good */
     bool is_cancelling;    /* a cancel of the running job: it can end only as cancelled */
     Rota__State finished;  /* a finish or a cancel: it has ended so; STATE_NONE: not said */
     Rota__State contested; /* said before `finished`, and something else; STATE_NONE: not */

@@ -19,6 +19,9 @@ struct message {
     uint32_t op_tag;
     uint64_t request_id;
     bool is_pipe_gone; /* no request: the connection broke */
+    bool is_counted;   /* as of an inbound */
+    bool is_vetted;    /* the objects that it names were looked at */
+    bool is_spoilt;    /* and one of them is not what it should be */
     size_t n;
     uint8_t bytes[]; /* packed Request or Reply */
 };

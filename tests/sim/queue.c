@@ -29,6 +29,48 @@ static void rings_read(struct world *w, struct txn *txn, struct queue *q)
     }
 }
 
+static void lines_read(struct world *w, struct txn *txn, struct queue *q)
+{
+    AUTO(cursor) cursor = NULL;
+    struct span key, value;
+    if (cursor_open(txn, TABLE_READY, &cursor) != 0)
+        abort();
+    while (cursor_next(cursor, &key, &value) == 0) {
+        const uint8_t *p = key.p;
+        if (key.n != READY_KEY_BYTES)
+            world_violated(w, "a key of `ready` has %zu bytes", key.n);
+        if (q->lines_n == q->lines_cap) {
+            q->lines_cap = q->lines_cap ? q->lines_cap * 2 : 64;
+            q->lines = realloc(q->lines, q->lines_cap * sizeof *q->lines);
+            if (!q->lines)
+                abort();
+        }
+        q->lines[q->lines_n++] = (struct waiting){.pool = get_be16(p),
+                                                  .account = get_be64(p + 2),
+                                                  .priority = p[READY_PRIORITY_AT],
+                                                  .job = key_tail_id(key)};
+    }
+}
+
+/* From the job backwards, as long as it is the same line. */
+void queue_check_line(struct world *w, const struct past_job *job)
+{
+    const struct queue *q = &w->queue;
+    char text[JOB_ID_TEXT_LEN + 1], ahead[JOB_ID_TEXT_LEN + 1];
+    size_t at = 0;
+    while (at < q->lines_n && job_id_cmp(q->lines[at].job, job->id) != 0)
+        at++;
+    if (at == q->lines_n || job->seq > w->history.seq_looked)
+        return;
+    for (size_t i = at; i-- && q->lines[i].account == q->lines[at].account &&
+                        q->lines[i].pool == q->lines[at].pool;) {
+        const struct past_job *other = history_job(&w->history, q->lines[i].job);
+        if (other && other->seq <= w->history.seq_looked)
+            world_violated(w, "%s starts before %s, which stands ahead of it in its account's line",
+                           job_id_text(job->id, text), job_id_text(other->id, ahead));
+    }
+}
+
 static const struct standing *standing_of(const struct queue *q, uint16_t pool, uint8_t tier,
                                           uint64_t account)
 {
@@ -90,10 +132,10 @@ void queue_look(struct world *w, struct txn *txn)
     struct history *h = &w->history;
     struct queue now = {0};
     rings_read(w, txn, &now);
+    lines_read(w, txn, &now);
     for (size_t i = 0; i < h->servings_n; i++)
         check_serving(w, &now, &h->servings[i], pool_number(w, txn, h->servings[i].pool),
                       is_first(h, i));
-    h->servings_n = 0;
     queue_deinit(&w->queue);
     w->queue = now;
 }
@@ -101,5 +143,6 @@ void queue_look(struct world *w, struct txn *txn)
 void queue_deinit(struct queue *q)
 {
     free(q->all);
+    free(q->lines);
     *q = (struct queue){0};
 }

@@ -1,8 +1,12 @@
-/* self_test.h: does the simulator see what it is there for? */
+/* self_test.h: tests of the test. Each life is lived in a process of its own. */
 #pragma once
 
 #include <stdint.h>
 
-/* Plants one fault after the other into a life of its own, in a process of its own, and expects a
- * violation each time. 0: all were seen. */
+/* A world whose store is broken on purpose must be seen to break an invariant. 0: each planted
+ * fault was seen; else 1. */
 int self_test(uint64_t seed);
+
+/* This program's engine has a mistake in it (meson.build). 0: one of these seeds has found it out,
+ * and its first line has these words, or others behind a '|'; else 1. */
+int mutant_test(uint64_t first, uint64_t last, unsigned steps, const char *words);

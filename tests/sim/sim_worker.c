@@ -4,6 +4,7 @@
 
 #include "engine/map.h"
 #include "sim/call.h"
+#include "sim/runs.h"
 #include "sim/world.h"
 
 #include <stdio.h>
@@ -12,32 +13,18 @@
 enum {
     HELD_MAX = 24,
     SLOTS_MAX = 4,
-    RUN_MS_MAX = 250,
     PAUSE_MS_MAX = 60,
     PATIENCE_MS = 250,
     AWAY_PART = 40, /* of the storm, at each waking */
     NONCE_BYTES = 16,
-};
-
-/* How a job goes. */
-static const struct out {
-    Rota__Outcome outcome; /* NONE: it is given back */
-    bool is_fault, is_endless;
-    unsigned weight;
-} outs[] = {
-    {ROTA__OUTCOME__OUTCOME_SUCCEEDED, false, false, 80},
-    {ROTA__OUTCOME__OUTCOME_FAILED, false, false, 6},
-    {ROTA__OUTCOME__OUTCOME_TIMED_OUT, false, false, 3},
-    {ROTA__OUTCOME__OUTCOME_NONE, false, false, 4},
-    {ROTA__OUTCOME__OUTCOME_NONE, true, false, 5},
-    {ROTA__OUTCOME__OUTCOME_SUCCEEDED, false, true, 2}, /* runs until the broker cuts it */
+    IDLE_BEAT_MS = 5000, /* in the end, of one that has nothing to do */
 };
 
 struct held {
     char job[JOB_ID_TEXT_LEN + 1];
     uint64_t token, due_ms;
     uint32_t epoch;
-    const struct out *out;
+    const struct run *run;
     bool is_cancelled; /* the broker said so: it is given back */
     bool is_said;      /* a call says how it ended */
     bool is_told;      /* the open heartbeat speaks of it */
@@ -45,8 +32,7 @@ struct held {
 
 struct sim_worker {
     struct actor actor;
-    const char *class;
-    unsigned slots;
+    unsigned pool, slots;
     struct held held[HELD_MAX];
     size_t held_n;
     struct call poll, say, beat;
@@ -78,18 +64,6 @@ static void held_drop(struct sim_worker *s, struct held *h)
     *h = s->held[--s->held_n];
 }
 
-static const struct out *out_choose(struct world *w)
-{
-    unsigned sum = 0, i = 0;
-    if (w->is_ending)
-        return &outs[0];
-    for (size_t k = 0; k < ARRAY_LEN(outs); k++)
-        sum += outs[k].weight;
-    for (unsigned at = world_below(w, sum); at >= outs[i].weight; i++)
-        at -= outs[i].weight;
-    return &outs[i];
-}
-
 static void held_add(struct world *w, struct sim_worker *s, const Rota__LeasedJob *job)
 {
     /* Each call has a nonce of its own and is heard once: nothing comes by two of them. */
@@ -99,10 +73,9 @@ static void held_add(struct world *w, struct sim_worker *s, const Rota__LeasedJo
     if (s->held_n == HELD_MAX)
         return;
     struct held *h = &s->held[s->held_n++];
-    *h = (struct held){.token = job->lease->token,
-                       .epoch = job->lease->epoch,
-                       .out = out_choose(w),
-                       .due_ms = w->clock.now_ms + world_below(w, RUN_MS_MAX)};
+    *h = (struct held){
+        .token = job->lease->token, .epoch = job->lease->epoch, .run = run_choose(w, job->class_)};
+    h->due_ms = w->clock.now_ms + run_ms(w);
     snprintf(h->job, sizeof h->job, "%s", job->lease->job);
 }
 
@@ -111,7 +84,7 @@ static bool held_is_due(const struct world *w, const struct held *h)
 {
     if (h->is_said)
         return false;
-    return h->is_cancelled || w->is_ending || (h->due_ms <= w->clock.now_ms && !h->out->is_endless);
+    return h->is_cancelled || w->is_ending || (h->due_ms <= w->clock.now_ms && !h->run->is_endless);
 }
 
 static struct held *held_due(struct world *w, struct sim_worker *s)
@@ -146,10 +119,20 @@ static uint32_t patience(struct world *w, uint32_t wait_ms)
     return wait_ms + PATIENCE_MS + world_below(w, PATIENCE_MS);
 }
 
+/* Every class of its pool. */
+static size_t classes_fill(const struct sim_worker *s, char *classes[CLASSES])
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < CLASSES; i++)
+        if (world_pool_of(i) == s->pool)
+            classes[n++] = (char *)world_class(i);
+    return n;
+}
+
 struct polling {
     Rota__Lease lease;
     uint8_t nonce[NONCE_BYTES];
-    char *classes[1];
+    char *classes[CLASSES];
 };
 
 static void poll_fill(struct world *w, struct sim_worker *s, struct polling *p)
@@ -158,10 +141,10 @@ static void poll_fill(struct world *w, struct sim_worker *s, struct polling *p)
     rota__lease__init(&p->lease);
     for (size_t i = 0; i < sizeof p->nonce; i++)
         p->nonce[i] = (uint8_t)random_next(&w->random);
-    p->classes[0] = (char *)s->class;
     p->lease.worker = s->actor.name;
+    p->lease.pool = (char *)world_pool(s->pool);
     p->lease.class_ = p->classes;
-    p->lease.n_class_ = 1;
+    p->lease.n_class_ = classes_fill(s, p->classes);
     p->lease.jobs_max = s->held_n < s->slots ? (uint32_t)(s->slots - s->held_n) : 1;
     p->lease.wait_ms = waits_ms[world_below(w, ARRAY_LEN(waits_ms))];
     p->lease.nonce = (ProtobufCBinaryData){sizeof p->nonce, p->nonce};
@@ -182,13 +165,15 @@ static void poll(struct world *w, struct sim_worker *s)
 static void finish_and_poll(struct world *w, struct sim_worker *s, struct held *h)
 {
     struct polling p;
+    struct leaving leaving;
     Rota__Request request = ROTA__REQUEST__INIT;
     Rota__FinishAndLease both = ROTA__FINISH_AND_LEASE__INIT;
     Rota__Finish finish = ROTA__FINISH__INIT;
     Rota__LeaseRef ref = ref_of(h);
     poll_fill(w, s, &p);
     finish.lease = &ref;
-    finish.outcome = h->out->outcome;
+    finish.outcome = h->run->outcome;
+    run_leave(w, h->run, &leaving, &finish);
     both.finish = &finish;
     both.lease = &p.lease;
     request.op_case = ROTA__REQUEST__OP_FINISH_AND_LEASE;
@@ -200,14 +185,16 @@ static void finish_and_poll(struct world *w, struct sim_worker *s, struct held *
 
 static void finish(struct world *w, struct sim_worker *s, struct held *h)
 {
+    struct leaving leaving;
     Rota__Request request = ROTA__REQUEST__INIT;
     Rota__Finish finish = ROTA__FINISH__INIT;
     Rota__LeaseRelease release = ROTA__LEASE_RELEASE__INIT;
     Rota__LeaseRef ref = ref_of(h);
     finish.lease = release.lease = &ref;
-    finish.outcome = h->out->outcome;
-    release.infrastructure_fault = h->out->is_fault;
-    if (h->is_cancelled || !h->out->outcome) {
+    finish.outcome = h->run->outcome;
+    run_leave(w, h->run, &leaving, &finish);
+    release.infrastructure_fault = h->run->is_fault;
+    if (h->is_cancelled || !h->run->outcome) {
         request.op_case = ROTA__REQUEST__OP_LEASE_RELEASE;
         request.lease_release = &release;
     } else {
@@ -226,7 +213,7 @@ static void beat(struct world *w, struct sim_worker *s)
     Rota__Heartbeat q = ROTA__HEARTBEAT__INIT;
     Rota__JobProgress progress[HELD_MAX], *list[HELD_MAX];
     Rota__LeaseRef refs[HELD_MAX];
-    char *classes[] = {(char *)s->class};
+    char *classes[CLASSES];
     for (size_t i = 0; i < s->held_n; i++) {
         refs[i] = ref_of(&s->held[i]);
         rota__job_progress__init(&progress[i]);
@@ -236,15 +223,17 @@ static void beat(struct world *w, struct sim_worker *s)
         s->held[i].is_told = true;
     }
     q.worker = s->actor.name;
+    q.pool = (char *)world_pool(s->pool);
     q.class_ = classes;
-    q.n_class_ = 1;
+    q.n_class_ = classes_fill(s, classes);
     q.slots = s->slots;
     q.progress = list;
     q.n_progress = s->held_n;
     q.wait_ms = world_chance(w, 700) ? (uint32_t)w->host.lease_ms / 3 : 0;
     request.op_case = ROTA__REQUEST__OP_HEARTBEAT;
     request.heartbeat = &q;
-    s->beat_ms = w->clock.now_ms + w->host.lease_ms / 4;
+    s->beat_ms =
+        w->clock.now_ms + (s->held_n || !w->is_ending ? w->host.lease_ms / 4 : IDLE_BEAT_MS);
     call_begin(w, &s->actor, &s->beat, &request, none, (uint32_t)w->host.lease_ms / 2);
 }
 
@@ -347,7 +336,7 @@ static void go_away(struct world *w, struct sim_worker *s)
 static void act(struct world *w, struct sim_worker *s)
 {
     struct held *h = held_due(w, s);
-    bool may_both = h && h->out->outcome && !h->is_cancelled && !call_is_open(&s->poll);
+    bool may_both = h && h->run->outcome && !h->is_cancelled && !call_is_open(&s->poll);
     if (!call_is_open(&s->beat) && s->beat_ms <= w->clock.now_ms)
         beat(w, s);
     if (may_both && world_chance(w, 500))
@@ -376,7 +365,7 @@ static uint64_t next_ms(const struct world *w, const struct sim_worker *s)
     if (!call_is_open(&s->poll) && s->held_n < s->slots)
         at_ms = sooner(at_ms, s->poll_ms);
     for (size_t i = 0; i < s->held_n && !call_is_open(&s->say); i++)
-        if (held_is_due(w, &s->held[i]) || (!s->held[i].is_said && !s->held[i].out->is_endless))
+        if (held_is_due(w, &s->held[i]) || (!s->held[i].is_said && !s->held[i].run->is_endless))
             at_ms = sooner(at_ms, s->held[i].due_ms);
     return at_ms;
 }
@@ -418,7 +407,7 @@ void sim_worker_add(struct world *w, unsigned number)
         abort();
     snprintf(name, sizeof name, "w%u", number);
     world_add(w, &s->actor, &kind, name);
-    s->class = world_class(number % POOLS);
-    s->slots = 1 + world_below(w, SLOTS_MAX);
+    s->pool = number % POOLS;
+    s->slots = w->kind.is_steady ? 2 : 1 + world_below(w, SLOTS_MAX);
     world_wake(w, &s->actor, 1 + number);
 }

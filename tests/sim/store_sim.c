@@ -208,6 +208,7 @@ bool store_sim_lose(struct store *s, enum table t)
     tree_row_ref(row); /* its key is read to the end */
     tree_del(&s->disk->table[t], tree_key(row));
     tree_row_unref(row);
+    s->writes++;
     return true;
 }
 
@@ -374,15 +375,49 @@ static uint64_t hash_on(uint64_t h, struct span s)
     return h;
 }
 
+static uint64_t tree_digest(const struct tree *t)
+{
+    struct tree_place place;
+    uint64_t h = t->rows;
+    const struct tree_row *r = tree_end(t, TREE_BACK, &place);
+    for (; r; r = tree_step(&place, TREE_ON))
+        h = hash_on(hash_on(h, tree_key(r)), tree_value(r));
+    return h;
+}
+
 uint64_t store_sim_digest(const struct store *s)
 {
     uint64_t h = 1;
-    for (unsigned t = 0; t < TABLE_COUNT; t++) {
-        struct tree_place place;
-        const struct tree_row *r = tree_end(&s->disk->table[t], TREE_BACK, &place);
-        h = (h ^ t) * 0x9e3779b97f4a7c15ull;
-        for (; r; r = tree_step(&place, TREE_ON))
-            h = hash_on(hash_on(h, tree_key(r)), tree_value(r));
-    }
+    for (unsigned t = 0; t < TABLE_COUNT; t++)
+        h = (h ^ tree_digest(&s->disk->table[t])) * 0x9e3779b97f4a7c15ull;
     return h;
+}
+
+struct store_sim_mark {
+    struct tree table[TABLE_COUNT];
+};
+
+struct store_sim_mark *store_sim_mark_new(const struct store *s)
+{
+    struct store_sim_mark *m = malloc(sizeof *m);
+    if (!m)
+        abort();
+    for (unsigned t = 0; t < TABLE_COUNT; t++)
+        m->table[t] = tree_copy(&s->disk->table[t]);
+    return m;
+}
+
+struct store_sim_mark *store_sim_mark_free(struct store_sim_mark *m)
+{
+    for (unsigned t = 0; m && t < TABLE_COUNT; t++)
+        tree_drop(&m->table[t]);
+    free(m);
+    return NULL;
+}
+
+/* What nobody has changed is the same tree. */
+bool store_sim_differs(const struct store *s, const struct store_sim_mark *m, enum table t)
+{
+    const struct tree *now = &s->disk->table[t], *then = &m->table[t];
+    return now->root != then->root && tree_digest(now) != tree_digest(then);
 }

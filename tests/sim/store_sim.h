@@ -48,5 +48,12 @@ struct store *store_sim_crash(struct store *s);
 /* All committed rows of all tables as one number. Walks them. */
 uint64_t store_sim_digest(const struct store *s);
 
+/* The committed rows as they are now, kept for the price of a pointer a table. */
+struct store_sim_mark;
+struct store_sim_mark *store_sim_mark_new(const struct store *s);
+struct store_sim_mark *store_sim_mark_free(struct store_sim_mark *m);
+/* Has the table other rows now? */
+bool store_sim_differs(const struct store *s, const struct store_sim_mark *m, enum table t);
+
 /* The disk and all that is on it goes; it is not open. */
 void store_sim_forget(const char *dir);

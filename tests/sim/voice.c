@@ -21,13 +21,15 @@ static void promise_lease(struct world *w, const struct asked *asked, Rota__Stat
 {
     struct job_id job = asked->about.job;
     const struct past_job *past = history_job(&w->history, job);
-    bool is_late = past && past->let_go == asked->about.token;
+    uint64_t token = asked->about.token;
+    bool is_long_ago = past && past->let_go_before == token;
+    bool is_late = is_long_ago || (past && past->let_go == token);
     if (!is_late)
-        ledger_claim(&w->ledger, job, asked->about.token, false);
-    if (state < ROTA__STATE__SUCCEEDED || (is_late && past->state < ROTA__STATE__SUCCEEDED))
+        ledger_claim(&w->ledger, job, token, false);
+    if (state < ROTA__STATE__SUCCEEDED || is_long_ago || (is_late && past->is_anew))
         return;
     promise_end(w, job, state);
-    ledger_of(&w->ledger, job)->token = asked->about.token;
+    ledger_of(&w->ledger, job)->token = token;
 }
 
 /* Who has been told once that his lease ended his job is told so again. */
@@ -36,6 +38,9 @@ static void check_again(struct world *w, const struct asked *asked, const Rota__
     if (!error || !asked->about.token || strcmp(error->name, "LEASE_LOST") != 0)
         return;
     const struct promise *p = ledger_of(&w->ledger, asked->about.job);
+    const struct past_job *past = history_job(&w->history, asked->about.job);
+    if (past && past->is_forgotten)
+        return;
     if (p->finished && p->token == asked->about.token)
         world_violated(w, "%s was told that it had ended its job, and now that its lease is lost",
                        asked->actor->name);
@@ -124,6 +129,14 @@ static const struct {
 
 /* ---- replies ---- */
 
+static void note_refusal(struct world *w, const struct asked *asked, const Rota__Error *error)
+{
+    bool is_quota = error && strcmp(error->name, "QUOTA_EXCEEDED") == 0;
+    w->stats[STAT_QUOTA] += is_quota;
+    if (is_quota && asked->about.account && w->dry_n < DRY_MAX)
+        w->dry[w->dry_n++] = asked->about.account;
+}
+
 static void say_reply(struct world *w, const struct effect_reply *e)
 {
     const Rota__Reply *reply = e->reply;
@@ -136,6 +149,7 @@ static void say_reply(struct world *w, const struct effect_reply *e)
                        reply->request_id, asked->op_tag, reply->result_case);
     w->stats[STAT_REPLIES]++;
     w->stats[STAT_REFUSED] += reply->error != NULL;
+    note_refusal(w, asked, reply->error);
     check_again(w, asked, reply->error);
     for (size_t i = 0; !reply->error && i < ARRAY_LEN(words); i++)
         if (words[i].op_tag == asked->op_tag)

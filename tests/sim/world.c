@@ -1,6 +1,7 @@
 /* world.c: time goes on, turns run, answers go out. How a world begins: genesis.c. */
 #include "sim/world.h"
 
+#include "engine/turn.h"
 #include "sim/fate.h"
 #include "sim/invariants.h"
 #include "sim/voice.h"
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { ASK_PERMILLE = 250, CHECKPOINT_PERMILLE = 10 };
 enum { BOOT_AGAIN_MS = 50, GONE_MS_MAX = 50, IDLE_MS_MAX = 60000, ENDING_TURNS_MAX = 20000 };
 
 /* ---- words ---- */
@@ -40,7 +42,7 @@ void world_violated(const struct world *w, const char *format, ...)
     if (w->looking_at)
         printf("%s: ", w->looking_at);
     vprintf(format, ap);
-    printf("\ntold again by: scripts/sim --seed %" PRIu64 " --steps %u\n", w->seed, w->step);
+    printf("\ntold again by: scripts/sim --seed %" PRIu64 " --steps %u\n", w->seed, w->kind.steps);
     va_end(ap);
     exit(1);
 }
@@ -165,6 +167,12 @@ void world_answers(struct world *w, struct event *e)
     rota__reply__free_unpacked(reply, NULL);
 }
 
+bool world_day_has_passed(const struct world *w, uint64_t wall_ms)
+{
+    static const uint64_t day_ms = 24ull * 3600 * 1000;
+    return wall_ms + day_ms <= w->clock.wall_ms_most + w->clock.now_ms;
+}
+
 bool world_find(struct world *w, enum table t, struct job_id *ret_job)
 {
     AUTO(txn) txn = NULL;
@@ -215,6 +223,7 @@ static void boots(struct world *w, struct event *e)
     if (w->is_ending)
         store_sim_disarm(w->host.store);
     wants_turn(w);
+    w->is_fresh = false;
     invariants_look(w, true);
 }
 
@@ -229,10 +238,11 @@ void world_kill(struct world *w, uint64_t down_ms)
     agenda_add(&w->agenda, (struct event){.at_ms = w->clock.now_ms + down_ms, .happen = boots});
 }
 
-static void turn_failed(struct world *w, uint64_t faults_before)
+/* A full store is no reason, and a cache that is not the store's after an abort is none either. */
+static void turn_failed(struct world *w, uint64_t deadly_before)
 {
     char trace[160];
-    if (host_faults(&w->host) == faults_before)
+    if (host_deadly_faults(&w->host) == deadly_before)
         world_violated(w, "a turn failed though nothing was broken: %s",
                        err_trace(trace, sizeof trace));
     world_trace(w, "the turn failed: %s", err_trace(trace, sizeof trace));
@@ -240,16 +250,33 @@ static void turn_failed(struct world *w, uint64_t faults_before)
     world_kill(w, 1 + world_below(w, BOOT_AGAIN_MS));
 }
 
+/* As if the last one were long ago: the log says where everything stands. Only where no turn is
+ * undone, as nobody notes that this was changed. */
+static void checkpoint_wish(struct world *w)
+{
+    struct engine *e = w->host.engine;
+    if (w->storm_permille || !world_chance(w, CHECKPOINT_PERMILLE))
+        return;
+    e->cache.hot.checkpoint_seq = 0;
+    e->checkpoint_after_seq = 0;
+}
+
 static void turn(struct world *w)
 {
     struct host *h = &w->host;
-    uint64_t faults = host_faults(h);
+    uint64_t faults = host_faults(h), deadly = host_deadly_faults(h);
+    struct now now = clock_read(&w->clock);
     w->step++;
     w->stats[STAT_TURNS]++;
-    int r = host_turn(h, clock_read(&w->clock));
+    w->turn_wall_ms = now.wall_ms;
+    w->turn_bt_ms = now.boot_ms + h->engine->broker_offset_ms;
+    checkpoint_wish(w);
+    still_begin(w);
+    int r = host_turn(h, now);
+    still_end(w, r == 0);
     w->clock.now_ms += store_sim_slept_ms(h->store);
     if (r < 0) {
-        turn_failed(w, faults);
+        turn_failed(w, deadly);
         return;
     }
     if (h->dies_after_commit) {
@@ -258,9 +285,12 @@ static void turn(struct world *w)
         world_kill(w, 1 + world_below(w, BOOT_AGAIN_MS));
         return;
     }
+    w->is_fresh = host_faults(h) == faults;
     voice_speak(w);
     wants_turn(w);
     invariants_look(w, false);
+    if (random_below(&w->inquiry.random, 1000) < ASK_PERMILLE)
+        bounds_ask(w);
 }
 
 /* Until a turn is due: something has arrived, or the engine asked for it. */
@@ -284,21 +314,23 @@ void world_step(struct world *w)
     turn(w);
 }
 
-/* Has every job ended? The broker is up. */
+/* Has every job ended, and every erasure and bulk act? The broker is up. */
 static bool is_over(struct world *w)
 {
     AUTO(txn) txn = NULL;
-    uint64_t jobs = 0, done = 0;
+    uint64_t jobs = 0, done = 0, erasing = 0;
     if (!host_is_up(&w->host))
         return false;
     if (store_snapshot(w->host.store, &txn) != 0 || txn_count(txn, TABLE_JOB, &jobs) != 0 ||
-        txn_count(txn, TABLE_DONE, &done) != 0)
+        txn_count(txn, TABLE_DONE, &done) != 0 || txn_count(txn, TABLE_ERASE, &erasing) != 0)
         abort();
-    return jobs == done;
+    return jobs == done && !erasing && !w->host.engine->cache.bulks_n;
 }
 
-void world_end(struct world *w)
+void world_live(struct world *w)
 {
+    while (w->step < w->kind.steps)
+        world_step(w);
     w->is_ending = true;
     fate_end(w);
     unsigned last = w->step + ENDING_TURNS_MAX;

@@ -9,19 +9,24 @@
  * To add to it:
  *   a deed of clients   a row in deeds.c: what is asked, what may be answered
  *   an invariant        a row in invariants.c
+ *   what bars a start   a row in starts.c
  *   a blow of fate      a row in fate.c: a crash, a fault of the store, a cut, a jump of the clock
- *   a kind of event     a row in history.c, when it moves a job
+ *   a kind of event     a row in history.c, when it moves a job or says what holds
  *   a place for jobs    a row in census.c */
 #pragma once
 
 #include "prop/random.h"
 #include "sim/agenda.h"
+#include "sim/bounds.h"
 #include "sim/clock.h"
 #include "sim/history.h"
 #include "sim/host.h"
+#include "sim/inquiry.h"
 #include "sim/ledger.h"
 #include "sim/link.h"
+#include "sim/paces.h"
 #include "sim/queue.h"
+#include "sim/still.h"
 
 enum stat {
 #define STAT(NAME, text) STAT_##NAME,
@@ -50,21 +55,39 @@ struct asked {
     struct actor *actor;
     uint32_t op_tag;
     struct about {
-        struct job_id job; /* that it ends or cancels; zero: none */
-        uint64_t token;    /* of the lease that it ends; 0: none */
+        struct job_id job;   /* that it ends or cancels; zero: none */
+        uint64_t token;      /* of the lease that it ends; 0: none */
+        const char *account; /* that it publishes for; NULL: none, or several. Static */
     } about;
     struct about granted; /* the first job of the lease that answered it */
     unsigned arrived, answered;
 };
 
-enum { ACTORS_MAX = 32, ACCOUNTS_MAX = 12, POOLS = 2 };
+enum {
+    ACTORS_MAX = 32,
+    ACCOUNTS_MAX = 12,
+    POOLS = 2,
+    CLASSES = 3,
+    DRY_MAX = 64,
+    INVARIANTS_MAX = 32
+};
+
+/* What a world is like; the rest follows from its seed. */
+struct world_kind {
+    bool is_verbose;
+    bool is_steady; /* no faults, the same work all the time: eta.h */
+    unsigned steps; /* before all is brought to its end */
+};
 
 struct world {
     uint64_t seed;
+    struct world_kind kind;
     unsigned step;
-    bool is_verbose;
-    const char *looking_at; /* the invariant; NULL: none */
-    bool is_ending;         /* no new jobs, no faults: all must come to its end */
+    const char *looking_at;          /* the invariant; NULL: none */
+    bool is_ending;                  /* no new jobs, no faults: all must come to its end */
+    bool is_fresh;                   /* nothing was in the last turn's way: what was due is done */
+    uint64_t looked[INVARIANTS_MAX]; /* writes of the store when each was looked at last */
+    uint64_t turn_bt_ms, turn_wall_ms; /* of the last turn, whatever became of it */
     struct random random;
     struct sim_clock clock;
     struct agenda agenda;
@@ -72,22 +95,31 @@ struct world {
     struct history history;
     struct ledger ledger;
     struct queue queue;
+    struct paces paces;
+    struct bounds bounds;
+    struct inquiry inquiry;
+    struct still still;
+    const char *dry[DRY_MAX]; /* accounts that were told in this turn that their quota is used up */
+    size_t dry_n;
     struct actor *actors[ACTORS_MAX];
     unsigned actors_n, accounts_n;
     uint32_t pipes; /* number of the last connection */
     struct asked *asked;
     uint64_t asked_n, asked_cap;
-    unsigned storm_permille; /* how rough this seed is */
+    unsigned storm_permille;           /* how rough this seed is */
+    unsigned rule_permille;            /* how often its operators step in */
+    bool has_side;                     /* the last account is erased now and then */
+    uint64_t broken_until_ms[CLASSES]; /* each run of that class fails by its infrastructure */
     uint64_t stats[STATS];
 };
 
 /* A world at its beginning: its accounts exist, its broker runs. */
-struct world *world_new(uint64_t seed, bool is_verbose);
+struct world *world_new(uint64_t seed, struct world_kind kind);
 struct world *world_free(struct world *w);
 
 void world_step(struct world *w);
-/* Calms everything and goes on until each job has ended. */
-void world_end(struct world *w);
+/* Its steps, and then its end: calms everything and goes on until each job has ended. */
+void world_live(struct world *w);
 
 /* ---- for those who live in it ---- */
 
@@ -100,7 +132,11 @@ static inline bool world_chance(struct world *w, unsigned permille)
     return permille && random_below(&w->random, 1000) < permille;
 }
 const char *world_account(unsigned i); /* "a0" .. */
-const char *world_class(unsigned i);   /* of POOLS; each is a pool of its own */
+const char *world_pool(unsigned i);
+const char *world_class(unsigned i);
+unsigned world_pool_of(unsigned class);
+/* A day after this Unix time, as the clock has it or ever had it? */
+bool world_day_has_passed(const struct world *w, uint64_t wall_ms);
 
 void world_add(struct world *w, struct actor *a, const struct actor_kind *kind, const char *name);
 /* Wakes it at `at_ms` or before. */
@@ -132,7 +168,7 @@ __attribute__((format(printf, 2, 3), noreturn)) void world_violated(const struct
 
 #define world_trace(w, ...)                                                                        \
     do {                                                                                           \
-        if ((w)->is_verbose)                                                                       \
+        if ((w)->kind.is_verbose)                                                                  \
             world_say((w), __VA_ARGS__);                                                           \
     } while (0)
 __attribute__((format(printf, 2, 3))) void world_say(const struct world *w, const char *format,

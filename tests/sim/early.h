@@ -1,0 +1,4 @@
+/* early.h: see early.c. */
+#pragma once
+
+void speak_early(void);
