@@ -22,11 +22,12 @@ static bool is_of_worker(uint32_t op_tag)
            op_tag == ROTA__REQUEST__OP_LEASE_RELEASE;
 }
 
-/* Bulk acts, erasures, retention, sweeps: they go on whatever is asked. */
+/* Bulk acts, erasures, retention, sweeps, pauses that end: they go on whatever is asked. */
 static bool is_busy(const struct engine *e, struct now now)
 {
     return e->cache.bulks_n || e->cache.has_erase || e->cache.over_n ||
-           e->cache.source_due_ms <= now.wall_ms || e->cache.finished_ms + KEPT_MS <= now.wall_ms ||
+           e->cache.pauses_ms <= now.wall_ms || e->cache.source_due_ms <= now.wall_ms ||
+           e->cache.finished_ms + KEPT_MS <= now.wall_ms ||
            now.boot_ms + e->broker_offset_ms >= e->sweep.next_ms;
 }
 
