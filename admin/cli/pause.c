@@ -126,6 +126,7 @@ const struct command command_pause_off = {
     .name = "pause off",
     .args = "pool|tier|account|class NAME",
     .about = "ends a pause",
+    .details = "Of a class it also closes the breaker: say so once its infrastructure works again.",
     .args_min = 2,
     .args_max = 2,
     .needs = NEEDS_BROKER | NEEDS_KEY | PRINTS_JSON,
@@ -169,7 +170,8 @@ const struct command command_pause_list = {
     .name = "pause list",
     .args = "",
     .about = "lists what operators have paused",
-    .details = "Classes that their breaker has stopped are not among these: rota stats shows them.",
+    .details = "Classes that their breaker has stopped are not among these: rota stats shows them, and "
+               "rota pause off class NAME starts them again.",
     .needs = NEEDS_BROKER | NEEDS_KEY | PRINTS_JSON,
     .run = pause_list_run,
 };

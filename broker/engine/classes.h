@@ -20,6 +20,8 @@ static inline bool class_is_closed(const struct class *class)
 
 /* By an operator, and off again. */
 MUST_USE int class_pause(struct turn *t, struct class *class, bool on);
+/* Closes its breaker: somebody says that the infrastructure works again. */
+MUST_USE int class_trust(struct turn *t, struct class *class);
 /* Its pool is barred when that has no open class left, or is paused itself. Call when either has
  * changed. */
 MUST_USE int pool_settle(struct turn *t, struct pool *p);

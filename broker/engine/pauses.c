@@ -168,6 +168,21 @@ static int pause_trail(struct turn *t, const Rota__PauseSet *q)
                       (unsigned long long)q->until_ms, q->reason);
 }
 
+/* Who ends a class's pause ends what its breaker does as well: it is told as a pause like others. */
+static int breaker_close(struct turn *t, struct class *class, struct pause_row *old)
+{
+    const struct breaker *b = &class->breaker;
+    if (b->state == BREAKER_CLOSED)
+        return 0;
+    uint64_t since_bt_ms = b->until_ms > b->open_ms ? b->until_ms - b->open_ms : 0;
+    uint64_t age_ms = t->bt_ms > since_bt_ms ? t->bt_ms - since_bt_ms : 0;
+    if (!old->since_ms)
+        *old = (struct pause_row){.since_ms = t->now.wall_ms - age_ms,
+                                  .reason = span_str("BREAKER_OPEN"),
+                                  .by = span_str("breaker")};
+    return class_trust(t, class);
+}
+
 int turn_pause_set(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
 {
     const Rota__PauseSet *q = request->pause_set;
@@ -181,6 +196,8 @@ int turn_pause_set(struct turn *t, const Rota__Request *request, Rota__Reply *re
         r = pause_del(t, q->scope, span_str(q->name), &old);
     if (r == 0 && !q->off)
         r = pause_put(t, q->scope, span_str(q->name), &row);
+    if (r == 0 && q->off && paused.class)
+        r = breaker_close(t, paused.class, &old);
     if (r == 0 && (!q->off || old.since_ms)) {
         r = paused_apply(t, &paused, !q->off);
         if (r == 0)

@@ -360,6 +360,32 @@ static void the_log_tells_each_turn_of_the_gate(void **state)
     assert_string_equal(g.words, "BREAKER_OPEN=1 BREAKER_TRY=0 BREAKER_PROBE=1 =0 PAUSED=1 =0 ");
 }
 
+/* Half open, too: the probe that still runs decides nothing any more. */
+static void an_operator_closes_it_by_hand(void **state)
+{
+    struct engine_kit *k = *state;
+    struct kit_run run, runs[8];
+    begin(k, "task", 64);
+    for (unsigned half_open = 0; half_open < 2; half_open++) {
+        run_faults(k, &tasks, BREAKER_FAULTS);
+        state_is(k, "task", BREAKER_OPEN);
+        if (half_open) {
+            kit_pass(k, BREAKER_OPEN_MS);
+            assert_true(kit_run(k, &tasks, &run));
+        }
+        const Rota__Reply *reply = kit_resume(k, ROTA__PAUSE_SCOPE__PAUSE_CLASS, "task");
+        assert_string_equal(reply->pause_set->pause->by, "breaker");
+        assert_in_range(reply->pause_set->pause->since_ms, 1, k->now.wall_ms);
+        state_is(k, "task", BREAKER_CLOSED);
+        if (half_open) {
+            kit_give_back(k, &run, true);
+            state_is(k, "task", BREAKER_CLOSED);
+            assert_int_equal(class_named(k, "task")->breaker.faults, 1);
+        }
+    }
+    assert_int_equal(kit_runs(k, &tasks, 8, runs), 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +398,7 @@ int main(void)
         ENGINE_CASE(a_lost_probe_opens_again),
         ENGINE_CASE(the_other_class_of_the_pool_goes_on),
         ENGINE_CASE(there_is_always_a_job_to_try),
+        ENGINE_CASE(an_operator_closes_it_by_hand),
         ENGINE_CASE(stats_show_the_breaker),
         ENGINE_CASE(the_log_tells_each_turn_of_the_gate),
     };
