@@ -14,7 +14,8 @@
 
 struct account_settings {
     struct common common;
-    const char *tier, *builds, *running, *timeout_min, *bundle_mb, *source_mb, *storage_gb, *rate;
+    const char *tier, *builds, *running, *timeout_min, *bundle_mb, *source_mb, *storage_gb, *rate,
+        *budget_min;
     const char *name, *notes;
 };
 
@@ -35,6 +36,8 @@ static const struct option_row set_rows[] = {
                "what its artifacts may take (1 GB = 2^30 bytes); or tier"),
     OPTION_STR(struct account_settings, rate, "rate", "N/SECONDS", NULL,
                "jobs that may start in so many seconds: 10/60; off: any; or tier"),
+    OPTION_STR(struct account_settings, budget_min, "budget-min", "MIN", NULL,
+               "minutes of worker time a month that are announced when they are reached; or none"),
     OPTION_STR(struct account_settings, name, "name", "TEXT", NULL, "the organisation's name"),
     OPTION_STR(struct account_settings, notes, "notes", "TEXT", NULL,
                "operators' notes; the account does not see them"),
@@ -131,6 +134,17 @@ static int times_fill(const struct cli *cli, const struct account_settings *s, R
     return 0;
 }
 
+static int budget_fill(const struct cli *cli, const char *text, Rota__AccountSet *op)
+{
+    if (!text)
+        return 0;
+    op->set_budget_case = ROTA__ACCOUNT_SET__SET_BUDGET_BUDGET_MS;
+    if (!strcmp(text, "none") ||
+        (amount_read_in(text, AMOUNT_MINUTE, &op->budget_ms) && op->budget_ms))
+        return 0;
+    return cli_usage(cli, "--budget-min %s: a number from 1 on, or none", text);
+}
+
 static void words_fill(const struct account_settings *s, Rota__AccountSet *op)
 {
     if (s->name) {
@@ -175,6 +189,8 @@ static int account_set_run(struct cli *cli)
         code = sizes_fill(cli, s, &op);
     if (!code)
         code = times_fill(cli, s, &op, &rate);
+    if (!code)
+        code = budget_fill(cli, s->budget_min, &op);
     if (code)
         return code;
     words_fill(s, &op);
@@ -256,6 +272,8 @@ static void show_use(const Rota__AccountGetResult *g)
                 (unsigned long long)a->delayed, (unsigned long long)a->held);
     limits_line("storage", "%s of %s", text_bytes(a->storage_bytes, one),
                 binary_text(l->storage_bytes_max, two));
+    if (a->budget_ms)
+        limits_line("budget", "%s of worker time a month", text_duration(a->budget_ms, one));
     limits_line("kept", "%llu succeeded, %llu others", (unsigned long long)g->kept_succeeded,
                 (unsigned long long)g->kept_failed);
 }

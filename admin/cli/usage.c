@@ -29,7 +29,9 @@ static void month_row(struct table *t, const Rota__UsageMonth *m)
     table_cell(t, STYLE_PLAIN, "%s", text_count(m->failed, text));
     table_cell(t, STYLE_PLAIN, "%s", text_count(m->cancelled, text));
     table_cell(t, STYLE_PLAIN, "%s", text_count(m->dead, text));
-    table_cell(t, STYLE_PLAIN, "%s", text_duration(m->worker_ms, text));
+    bool is_over = m->budget_ms && m->worker_ms >= m->budget_ms;
+    table_cell(t, is_over ? STYLE_WARN : STYLE_PLAIN, "%s", text_duration(m->worker_ms, text));
+    table_cell(t, STYLE_DIM, "%s", m->budget_ms ? text_duration(m->budget_ms, text) : "-");
 }
 
 static int usage_run(struct cli *cli)
@@ -47,7 +49,7 @@ static int usage_run(struct cli *cli)
         return cli_print_message(&reply->usage->base);
     AUTO(table)
     t = table_new("MONTH BUILDS> LIMIT> ADD-ONS> SUCCEEDED> FAILED> CANCELLED> DEAD> "
-                  "WORKERS>");
+                  "WORKERS> BUDGET>");
     for (size_t i = 0; i < reply->usage->n_month; i++)
         month_row(t, reply->usage->month[i]);
     table_print(t);
@@ -58,8 +60,10 @@ const struct command command_usage = {
     .name = "usage",
     .args = "[--account ID] [--months N]",
     .about = "shows what an account has used, by UTC months",
-    .details = "BUILDS are taken when a job is published, and given back when it never ran or was "
-               "lost to a fault of ours. The limit is the one that holds now.",
+    .details =
+        "BUILDS are taken when a job is published, and given back when it never ran or was "
+        "lost to a fault of ours. Limit and budget are those that hold now; a budget that is "
+        "reached refuses nothing: rota watch --all shows it as an event.",
     .rows = usage_rows,
     .n_rows = ARRAY_LEN(usage_rows),
     .settings_bytes = sizeof(struct usage_settings),

@@ -29,6 +29,7 @@ static const struct own_number {
     OWN(set_bundle_case, bundle_bytes_max, MB, TB),
     OWN(set_source_case, source_bytes_max, MB, TB),
     OWN(set_storage_case, storage_bytes_max, MB, 1000 * TB),
+    OWN(set_budget_case, budget_ms, 60000, 100 * UINT64_C(366) * DAY_MS),
 #undef OWN
 };
 
@@ -158,6 +159,7 @@ static int account_apply(struct turn *t, const struct setting *s, struct account
     SET(t->undo, a->running_max, limits->running_max);
     SET(t->undo, a->rate_own_n, s->row.rate_n);
     SET(t->undo, a->rate_own_ms, s->row.rate_ms);
+    SET(t->undo, a->budget_ms, s->row.budget_ms);
     account_settle(t->cache, a);
     *ret_account = a;
     return 0;
@@ -181,11 +183,11 @@ static int note(struct turn *t, const struct account *a, const struct account_ro
     return trail_note(
         t, a->id,
         "tier P%u, builds %llu%s, running %u, timeout %llu ms, bundle %llu, "
-        "source %llu, storage %llu bytes, rate %u/%u ms, notes of %zu bytes",
+        "source %llu, storage %llu bytes, rate %u/%u ms, budget %llu ms, notes of %zu bytes",
         a->tier, (unsigned long long)l->builds_month, l->builds_unlimited ? " (unlimited)" : "",
         l->running_max, (unsigned long long)l->timeout_ms, (unsigned long long)l->bundle_bytes_max,
         (unsigned long long)l->source_bytes_max, (unsigned long long)l->storage_bytes_max,
-        l->rate_n, l->rate_ms, row->notes.n);
+        l->rate_n, l->rate_ms, (unsigned long long)row->budget_ms, row->notes.n);
 }
 
 /* ---- the answer ---- */
@@ -225,6 +227,7 @@ static int account_message(struct turn *t, const struct account *a, const struct
     m->notes = turn_str(t, row->notes);
     m->bars = a->bars;
     m->storage_bytes = a->storage_bytes;
+    m->budget_ms = a->budget_ms;
     m->leased = a->running;
     for (const struct tally *y = a->tallies; y; y = y->next) {
         m->ready += y->now.ready;

@@ -115,6 +115,7 @@ struct account {
     uint32_t limits_version;                /* of the table that they come from */
     uint64_t limits_until_ms;               /* Unix time: an add-on ends; 0: to be computed anew */
     uint64_t storage_bytes, storage_stored; /* of its artifacts */
+    uint64_t budget_ms;                     /* worker time a month; 0: none */
     struct usage *usage;
     uint32_t running; /* leased jobs over all pools */
     struct tally *tallies;

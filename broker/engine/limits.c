@@ -241,6 +241,7 @@ void account_limits_begin(struct cache *c, struct account *a, const struct accou
     a->rate_own_n = row->rate_n;
     a->rate_own_ms = row->rate_ms;
     a->storage_bytes = a->storage_stored = row->storage_bytes;
+    a->budget_ms = row->budget_ms;
     if (row->grants)
         return; /* which count is a matter of the time */
     limits_of(&c->tiers, a->tier, &own, NULL, 0, 0, &a->limits);

@@ -142,6 +142,7 @@ int query_account(struct query *q, const struct tier_table *table, uint64_t acco
     a->name = query_str(q, row->name);
     a->notes = query_str(q, q->who->role == ROTA__ROLE__OPERATOR ? row->notes : span_of("", 0));
     a->storage_bytes = row->storage_bytes;
+    a->budget_ms = row->budget_ms;
     *ret_account = a;
     return 0;
 }
@@ -253,6 +254,7 @@ enum error_code query_account_get(struct query *q)
 
 struct months {
     struct limits limits;
+    uint64_t budget_ms;
     struct grant grants[GRANTS_MAX];
     size_t grants_n;
 };
@@ -290,6 +292,7 @@ static int month_new(struct query *q, uint64_t account, const struct months *m, 
     x->cancelled = row.cancelled;
     x->dead = row.dead;
     x->worker_ms = row.worker_ms;
+    x->budget_ms = m->budget_ms;
     *ret_month = x;
     return 0;
 }
@@ -297,9 +300,14 @@ static int month_new(struct query *q, uint64_t account, const struct months *m, 
 static int usage_fill(struct query *q, uint64_t account, size_t n, Rota__UsageResult *result)
 {
     struct months m = {.grants_n = 0};
-    int r = limits_read_account(q->txn, account, q->wall_ms, &m.limits);
+    struct account_row row;
+    struct key_buf k;
+    int r = row_get(q->txn, &account_row_type, key_u64(&k, account), &row);
+    if (r == 0)
+        r = limits_read_account(q->txn, account, q->wall_ms, &m.limits);
     if (r == STORE_MISSING)
         r = err_raise(-EBADMSG);
+    m.budget_ms = r == 0 ? row.budget_ms : 0;
     if (r == 0)
         r = grants_read(q->txn, account, m.grants, &m.grants_n);
     uint16_t month = month_of(q->wall_ms);

@@ -144,14 +144,32 @@ static int ended(struct turn *t, const struct job *j, const struct step *s)
     return r == 0 && job_is_refund(j, s) ? give_back(t, j) : r;
 }
 
+/* Said once a month: when the sum passes the budget. Nothing is refused for it. */
+static int budget_look(struct turn *t, const struct account *a, const struct usage *u,
+                       uint64_t before_ms)
+{
+    if (!a->budget_ms || before_ms >= a->budget_ms || u->now.worker_ms < a->budget_ms)
+        return 0;
+    Rota__Event *event = event_new(t, ROTA__EVENT_KIND__EVENT_BUDGET);
+    if (event) {
+        event->account_number = a->number;
+        event->until_ms = month_start_ms(u->month + 1u);
+        event->reason = arena_printf(t->fx->arena, "%llu min of worker time used, the budget",
+                                     (unsigned long long)a->budget_ms / 60000);
+    }
+    return event_append(t, event);
+}
+
 /* Each attempt costs, also one that comes to nothing. */
 static int worked(struct turn *t, struct account *a, const struct lease *l)
 {
     struct usage *u;
     int r = usage_of(t, a, month_now(t), &u);
-    if (r == 0 && t->bt_ms > l->granted_bt_ms)
-        count(t, a, &u->now.worker_ms, t->bt_ms - l->granted_bt_ms);
-    return r;
+    if (r != 0 || t->bt_ms <= l->granted_bt_ms)
+        return r;
+    uint64_t before_ms = u->now.worker_ms;
+    count(t, a, &u->now.worker_ms, t->bt_ms - l->granted_bt_ms);
+    return budget_look(t, a, u, before_ms);
 }
 
 int usage_moved(struct turn *t, const struct job *before, const struct job *after,

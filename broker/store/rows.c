@@ -150,8 +150,9 @@ static const struct field account_row_fields[] = {
     FIELD(account_row, presets, U16),
     FIELD(account_row, schedules, U16),
     FIELD(account_row, members, U16),
+    FIELD(account_row, budget_ms, U64),
 };
-ROW_TYPE(account_row, ACCOUNT, 2);
+ROW_TYPE(account_row, ACCOUNT, 3);
 
 static const struct field account_id_row_fields[] = {FIELD(account_id_row, account, U64)};
 ROW_TYPE(account_id_row, ACCOUNT_ID, 1);

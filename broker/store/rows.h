@@ -134,6 +134,7 @@ struct account_row {
     uint32_t created_day;   /* UTC day: created_ms / 86,400,000 */
     struct span name, notes;
     uint16_t vars, presets, schedules, members; /* how many it has */
+    uint64_t budget_ms;                         /* worker time a month; 0: none */
 };
 extern const struct row_type account_row_type;
 

@@ -297,6 +297,64 @@ static void ends_and_costs_are_counted_in_the_month_of_the_end(void **state)
     kit_answer_end(&answer);
 }
 
+struct budgets {
+    unsigned n;
+    uint64_t until_ms;
+};
+
+static void see_budget(void *arg, const Rota__Event *event)
+{
+    struct budgets *seen = arg;
+    if (event->kind != ROTA__EVENT_KIND__EVENT_BUDGET)
+        return;
+    seen->n++;
+    seen->until_ms = event->until_ms;
+}
+
+static void budget_set(struct engine_kit *k, const char *account, uint64_t ms)
+{
+    Rota__AccountSet set = ROTA__ACCOUNT_SET__INIT;
+    set.account = (char *)account;
+    set.set_budget_case = ROTA__ACCOUNT_SET__SET_BUDGET_BUDGET_MS;
+    set.budget_ms = ms;
+    assert_string_equal(kit_error(kit_account_set(k, &set)), "");
+}
+
+/* Jobs until the sum of the month is past twice the budget: only the one that passes it says so;
+ * the next month begins anew. */
+static void a_budget_that_is_reached_is_said_once_a_month(void **state)
+{
+    struct engine_kit *k = *state;
+    const uint64_t budget_ms = 60000;
+    struct kit_answer answer;
+    struct budgets seen;
+    struct kit_lease lease;
+    char job[40];
+    unsigned jobs = 0;
+    kit_plain(k, "shop", ROTA__TIER__P0);
+    budget_set(k, "shop", budget_ms);
+    uint64_t seq = kit_seq(k);
+    for (unsigned month = 0; month < 2; month++) {
+        for (uint64_t used_ms = 0; used_ms < 2 * budget_ms; jobs++) {
+            kit_publish_to(k, "shop", job);
+            assert_true(kit_lease(k, "w", &lease));
+            kit_pass(k, k->lease_ms - 1000);
+            kit_finish(k, &lease, ROTA__OUTCOME__OUTCOME_SUCCEEDED);
+            seen = (struct budgets){0};
+            kit_events(k, seq, see_budget, &seen);
+            Rota__UsageMonth *m = kit_usage(k, "shop", 1, &answer)->month[0];
+            used_ms = m->worker_ms;
+            assert_int_equal(m->budget_ms, budget_ms);
+            kit_answer_end(&answer);
+            assert_int_equal(seen.n, month + (used_ms >= budget_ms));
+        }
+        assert_int_equal(seen.until_ms, month_start_ms(month_of(k->now.wall_ms) + 1u));
+        kit_next_month(k);
+    }
+    kit_check(k);
+    print_message("%u jobs in 2 months, %u announcements\n", jobs, seen.n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +369,7 @@ int main(void)
         ENGINE_CASE(a_repeated_publish_is_answered_though_nothing_is_left),
         ENGINE_CASE(of_many_at_once_so_many_as_are_left_come_in),
         ENGINE_CASE(ends_and_costs_are_counted_in_the_month_of_the_end),
+        ENGINE_CASE(a_budget_that_is_reached_is_said_once_a_month),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
