@@ -4,6 +4,7 @@
  * broker slept through is made up for once, not once for each. What it publishes goes the way of
  * every publish: whatever refuses it is kept as its last error, and it tries again at its next
  * time. */
+#include "engine/keyring.h"
 #include "engine/life.h"
 
 #include "sched/cron.h"
@@ -40,8 +41,7 @@ static int schedule_check(struct turn *t, const Rota__Schedule *s, uint64_t *ret
     if (r != 0)
         return r;
     if (source_ref_parse(span_str(s->publish->source), &source) != 0)
-        return turn_refuse(t, E_SOURCE_INVALID, "source \"%.80s\" is of no form that lasts",
-                           s->publish->source);
+        return turn_refuse(t, E_SOURCE_INVALID, "the source is of no form that lasts");
     if (source.kind == SOURCE_UPLOAD)
         return turn_refuse(t, E_SCHEDULE_INVALID, "an uploaded source is deleted with its job");
     r = cron_read(t, s->cron, &cron);
@@ -182,6 +182,28 @@ static int schedule_event(struct turn *t, uint64_t account, const char *name,
     return event_append(t, event);
 }
 
+/* What a key set up lasts no longer than the key, and counts against its quota; an operator's acts
+ * are the house's own. *ret_code: why it is good no more. */
+static int key_look(struct turn *t, uint32_t serial, struct principal *who,
+                    enum error_code *ret_code)
+{
+    struct key_held key;
+    int r = key_read(t, serial, &key);
+    *ret_code = r == STORE_MISSING ? E_KEY_REVOKED : E_OK;
+    if (r != 0)
+        return r < 0 ? err_pass(r) : 0;
+    if (key.row.role == ROTA__ROLE__OPERATOR)
+        return 0;
+    if (key.row.revoked_ms)
+        *ret_code = E_KEY_REVOKED;
+    else if (key.row.expires_ms && key.row.expires_ms <= t->now.wall_ms)
+        *ret_code = E_KEY_EXPIRED;
+    who->builds_month = key.row.builds_month;
+    size_t n = key.row.prefix.n < KEY_PREFIX_MAX ? key.row.prefix.n : KEY_PREFIX_MAX;
+    memcpy(who->key_prefix, key.row.prefix.p, n);
+    return 0;
+}
+
 /* As the account itself would publish it. A refusal is *ret_code. */
 static int publish_for(struct turn *t, const struct account *a, const struct schedule_row *row,
                        Rota__PublishResult *result, enum error_code *ret_code)
@@ -201,7 +223,10 @@ static int publish_for(struct turn *t, const struct account *a, const struct sch
     own.who = (struct principal){
         .role = ROTA__ROLE__ACCOUNT, .account = a->number, .key_serial = row->key_serial};
     memcpy(own.who.account_id, a->id, sizeof own.who.account_id);
-    int r = publish_one(&own, q, result);
+    int r = row->key_serial ? key_look(t, row->key_serial, &own.who, ret_code) : 0;
+    if (r < 0 || *ret_code != E_OK)
+        return r;
+    r = publish_one(&own, q, result);
     t->ready = own.ready;
     if (r < 0 || r == TURN_FULL)
         return r;

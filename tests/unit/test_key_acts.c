@@ -289,6 +289,66 @@ static void an_older_snapshot_does_not_bring_a_revoked_key_back(void **state)
     assert_int_equal(auth_check(k->auth, after, &call, &who), E_KEY_REVOKED);
 }
 
+/* ---- what it set up ---- */
+
+static void schedule_hourly(struct engine_kit *k, const char *as, const char *name)
+{
+    Rota__ScheduleSet op = ROTA__SCHEDULE_SET__INIT;
+    Rota__Schedule schedule = ROTA__SCHEDULE__INIT;
+    Rota__Publish publish = ROTA__PUBLISH__INIT;
+    Rota__Request request = ROTA__REQUEST__INIT;
+    publish.app = (char *)"shop";
+    publish.class_ = (char *)"task";
+    schedule.account = (char *)"acme";
+    schedule.name = (char *)name;
+    schedule.cron = (char *)"0 * * * *";
+    schedule.publish = &publish;
+    op.schedule = &schedule;
+    request.op_case = ROTA__REQUEST__OP_SCHEDULE_SET;
+    request.schedule_set = &op;
+    assert_string_equal(kit_error(kit_call(k, &request, as)), "");
+}
+
+static const char *schedule_error(struct engine_kit *k, const char *name)
+{
+    static char text[40];
+    struct schedule_row row;
+    struct key_buf b;
+    AUTO(txn) txn = kit_snapshot(k->store);
+    uint64_t account = 2; /* the first that was made after local */
+    assert_int_equal(row_get(txn, &schedule_row_type, key_named(&b, account, span_str(name)), &row),
+                     0);
+    snprintf(text, sizeof text, "%.*s", (int)row.last_error.n, (const char *)row.last_error.p);
+    return text;
+}
+
+/* Else a leaked key would publish on after it was revoked. */
+static void a_schedule_ends_with_the_key_that_set_it(void **state)
+{
+    struct engine_kit *k = *state;
+    const uint64_t hour_ms = 3600000;
+    kit_account(k, "acme", ROTA__TIER__P0, 0);
+    kit_app(k, NULL, "acme", "shop");
+    struct kit_key taken = kit_key(k, &(struct kit_wish){.account = "acme"});
+    struct kit_key short_lived = kit_key(
+        k, &(struct kit_wish){.account = "acme", .expires_ms = k->now.wall_ms + 2 * hour_ms});
+    struct kit_key few = kit_key(k, &(struct kit_wish){.account = "acme", .builds_month = 1});
+    schedule_hourly(k, taken.credential, "taken");
+    schedule_hourly(k, short_lived.credential, "short");
+    schedule_hourly(k, few.credential, "few");
+    kit_pass(k, hour_ms);
+    assert_int_equal(kit_rows(k, TABLE_JOB), 3);
+    assert_string_equal(kit_revoke(k, NULL, taken.serial), "");
+    kit_pass(k, 2 * hour_ms);
+    assert_int_equal(kit_rows(k, TABLE_JOB), 3);
+    assert_string_equal(schedule_error(k, "taken"), "KEY_REVOKED");
+    assert_string_equal(schedule_error(k, "short"), "KEY_EXPIRED");
+    assert_string_equal(schedule_error(k, "few"), "KEY_QUOTA");
+    schedule_hourly(k, NULL, "taken"); /* the operator takes it over */
+    kit_pass(k, hour_ms);
+    assert_int_equal(kit_rows(k, TABLE_JOB), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +361,7 @@ int main(void)
         ENGINE_CASE(forty_keys_revoked_in_one_turn_open_nothing_behind_it),
         ENGINE_CASE(a_revoke_that_was_undone_leaves_the_key_in_force),
         ENGINE_CASE(an_older_snapshot_does_not_bring_a_revoked_key_back),
+        ENGINE_CASE(a_schedule_ends_with_the_key_that_set_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
