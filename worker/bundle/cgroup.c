@@ -157,6 +157,19 @@ void cgroups_find(const struct cgroup_host *host, struct cgroups *ret_groups)
     *ret_groups = g;
 }
 
+void cgroups_here(const char *told, struct cgroups *ret_groups)
+{
+    const struct cgroup_host host = {
+        .root = "/sys/fs/cgroup", .self = "/proc/self/cgroup", .told = told, .pid = (int)getpid()};
+    cgroups_find(&host, ret_groups);
+}
+
+const char *cgroups_text(const struct cgroups *groups)
+{
+    static const char *const kinds[] = {"watchdog", "cgroup-v1", "cgroup-v2"};
+    return kinds[groups->kind];
+}
+
 /* ---- one group ---- */
 
 static void folder_of(const struct cgroup *c, size_t i, char folder[CGROUP_PATH_MAX])

@@ -35,6 +35,10 @@ struct cgroup_host {
 
 /* Kind NONE is an answer, not a fault. */
 void cgroups_find(const struct cgroup_host *host, struct cgroups *ret_groups);
+/* The same on this machine, for us. */
+void cgroups_here(const char *told, struct cgroups *ret_groups);
+/* "cgroup-v2", for a log. */
+const char *cgroups_text(const struct cgroups *groups);
 
 struct cgroup_end {
     uint64_t oom_kills;    /* processes that the kernel killed for want of memory in the group */

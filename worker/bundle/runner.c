@@ -5,6 +5,7 @@
  * phase.c. */
 #include "call.h"
 #include "explain.h"
+#include "frame.h"
 #include "phase.h"
 #include "product.h"
 #include "verdict.h"
@@ -23,58 +24,6 @@ static struct setup setup; /* written once, by check(), before there are threads
 
 /* ---- check ---- */
 
-static void probe_output(void *arg, const void *p, size_t n)
-{
-    words_add(arg, p, n);
-}
-
-static void probe_word(void *arg, const char *line, size_t n)
-{
-    (void)arg; /* what was said last stays in the tail, and that is all we want */
-    (void)line;
-    (void)n;
-}
-
-static int probe(struct words *said)
-{
-    static const struct cgroups no_groups = {.kind = CGROUP_NONE};
-    struct limits limits = limits_of(NULL, 0);
-    struct sandbox_run run = {.tools = &setup.tools,
-                              .step = &steps[STEP_PROBE],
-                              .limits = &limits,
-                              .cgroups = &no_groups,
-                              .source_fd = -1,
-                              .stop_fd = -1,
-                              .output = probe_output,
-                              .arg = said};
-    int status = -1;
-    words_begin(said);
-    int r = sandbox_step(&run, &status);
-    words_end(said);
-    return r < 0 ? err_pass(r) : r == 0 && status == 0 ? 0 : SANDBOX_BROKEN;
-}
-
-/* As nobody if that works; some kernels let only root make namespaces. */
-static int probe_both(char said[RUNNER_SAID_MAX])
-{
-    struct words words = {.line = probe_word};
-    char why[200];
-    int r = probe(&words);
-    if (r == SANDBOX_BROKEN && setup.tools.setpriv[0]) {
-        setup.tools.setpriv[0] = 0;
-        setup.tools.owner = geteuid();
-        r = probe(&words);
-    }
-    verdict_gist(words.tail, why, sizeof why);
-    if (r == SANDBOX_BROKEN)
-        snprintf(
-            said, RUNNER_SAID_MAX,
-            "bubblewrap cannot make a sandbox here (%s): run as root outside a chroot, or allow "
-            "user namespaces",
-            why);
-    return r;
-}
-
 static void heap_choose(void)
 {
     const char *told = getenv("ROTA_NODE_HEAP_MIB");
@@ -82,17 +31,6 @@ static void heap_choose(void)
     if (mib < HEAP_MIB_LEAST || mib > HEAP_MIB_MOST)
         mib = HEAP_MIB;
     setup.heap_mib = (uint64_t)mib;
-}
-
-static const char *const group_kinds[] = {"watchdog", "cgroup-v1", "cgroup-v2"};
-
-static void groups_choose(const struct runner_settings *s)
-{
-    const struct cgroup_host host = {.root = "/sys/fs/cgroup",
-                                     .self = "/proc/self/cgroup",
-                                     .told = s->cgroup,
-                                     .pid = (int)getpid()};
-    cgroups_find(&host, &setup.cgroups);
 }
 
 static int bundle_check(const struct runner_settings *s, char said[RUNNER_SAID_MAX])
@@ -106,6 +44,8 @@ static int bundle_check(const struct runner_settings *s, char said[RUNNER_SAID_M
         r = space_enter(&setup.root, why);
     if (r == 0)
         r = tools_find(&setup.root, &setup.tools, why);
+    if (r == 0)
+        r = frame_probe(&setup.tools, why);
     if (r < 0)
         return err_pass(r);
     if (r > 0) {
@@ -113,15 +53,12 @@ static int bundle_check(const struct runner_settings *s, char said[RUNNER_SAID_M
         return RUNNER_UNUSABLE;
     }
     heap_choose();
-    r = probe_both(said);
-    if (r != 0)
-        return r < 0 ? err_pass(r) : RUNNER_UNUSABLE;
-    groups_choose(s);
+    cgroups_here(s->cgroup, &setup.cgroups);
     const struct cgroups *g = &setup.cgroups;
     snprintf(said, RUNNER_SAID_MAX,
              "node=%s limits-by=%s%s%.180s%s sandbox-uid=%u user-namespace=%s workspace_bytes=%llu "
              "at=%.100s",
-             setup.tools.node_version, group_kinds[g->kind], g->why[0] ? " why=\"" : "", g->why,
+             setup.tools.node_version, cgroups_text(g), g->why[0] ? " why=\"" : "", g->why,
              g->why[0] ? "\"" : "", (unsigned)setup.tools.owner,
              setup.root.has_user_namespace ? "own" : "host", (unsigned long long)s->workspace_bytes,
              setup.root.path);

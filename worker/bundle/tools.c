@@ -1,38 +1,13 @@
-/* tools.c: looks each tool up, then binds it below the base tmpfs.
- *
- * They are bound and not used in place because a sandbox runs as another user, who may not walk
- * into the home folder that a tool lies in, and because a fixed place inside keeps the host's paths
- * out of builds. */
-#include "tools.h"
-
+/* tools.c: looks up what a React Native build needs besides the frame, and brings it there. */
+#include "frame.h"
 #include "npmrc.h"
 
-#include <base/file.h>
 #include <child.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-enum { NOBODY = 65534 };
-
-static const char passwd_text[] = "nobody:x:65534:65534:nobody:/w/home:/usr/sbin/nologin\n";
-static const char group_text[] = "nogroup:x:65534:\n";
-
-__attribute__((format(printf, 2, 3))) static int missing(char why[TOOLS_WHY_MAX],
-                                                         const char *format, ...)
-{
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(why, TOOLS_WHY_MAX, format, ap);
-    va_end(ap);
-    return TOOLS_MISSING;
-}
 
 struct said {
     char text[64];
@@ -58,44 +33,14 @@ static int node_check(const char *node, char version[32], char why[TOOLS_WHY_MAX
         return err_pass(r);
     unsigned major = 0, minor = 0;
     if (r != 0 || end.status != 0 || sscanf(said.text, "v%u.%u", &major, &minor) != 2)
-        return missing(why, "%s does not run: set ROTA_NODE to a working Node", node);
+        return frame_missing(why, "%s does not run: set ROTA_NODE to a working Node", node);
     snprintf(version, 32, "%.*s", (int)strcspn(said.text, "\n"), said.text);
     if (major < NODE_MAJOR_MIN || (major == NODE_MAJOR_MIN && minor < NODE_MINOR_MIN))
-        return missing(why,
-                       "Node %s is too old: set ROTA_NODE to %d.%d or newer (scripts/setup "
-                       "brings one)",
-                       version, NODE_MAJOR_MIN, NODE_MINOR_MIN);
+        return frame_missing(why,
+                             "Node %s is too old: set ROTA_NODE to %d.%d or newer (scripts/setup "
+                             "brings one)",
+                             version, NODE_MAJOR_MIN, NODE_MINOR_MIN);
     return 0;
-}
-
-/* ---- bringing things into the folders ---- */
-
-static int place_make(const char *what, const char *place)
-{
-    struct stat st;
-    if (stat(what, &st) < 0)
-        return err_raise(-errno);
-    if (S_ISDIR(st.st_mode))
-        return mkdir(place, 0755) < 0 ? err_raise(-errno) : 0;
-    AUTO_FD fd = open(place, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    return fd < 0 ? err_raise(-errno) : 0;
-}
-
-static int bind_to(const char *what, const char *folder, const char *name)
-{
-    char place[TOOL_PATH_MAX + 64];
-    snprintf(place, sizeof place, "%s/%s", folder, name);
-    int r = place_make(what, place);
-    if (r < 0)
-        return err_pass(r);
-    return mount(what, place, NULL, MS_BIND | MS_REC, NULL) < 0 ? err_raise(-errno) : 0;
-}
-
-static int text_to(const char *text, const char *folder, const char *name)
-{
-    char place[TOOL_PATH_MAX + 64];
-    snprintf(place, sizeof place, "%s/%s", folder, name);
-    return file_write(place, 0644, text, strlen(text));
 }
 
 /* Debian's npm finds its parts in /usr/share/nodejs, so that one must be used in place. */
@@ -105,35 +50,16 @@ static int npm_bind(struct tools *t, const char *npm)
     bool is_in_place = strncmp(npm, debian, sizeof debian - 1) == 0;
     snprintf(t->npm_cli, sizeof t->npm_cli, "%.480s/bin/npm-cli.js",
              is_in_place ? npm : "/rota/npm");
-    return is_in_place ? 0 : bind_to(npm, t->always, "npm");
+    return is_in_place ? 0 : frame_bind(npm, t->always, "npm");
 }
 
-static int parts_bind(struct tools *t, const char *parts)
+static int js_bind(struct tools *t)
 {
-    char path[TOOL_PATH_MAX + 32];
-    snprintf(path, sizeof path, "%s/box/rota-box", parts);
-    int r = bind_to(path, t->always, "box");
-    snprintf(path, sizeof path, "%s/js", parts);
-    return r < 0 ? err_pass(r) : bind_to(path, t->always, "js");
-}
-
-static int folder_make(const struct space_root *root, const char *name, char ret[TOOL_PATH_MAX])
-{
-    if (snprintf(ret, TOOL_PATH_MAX, "%.480s/%s", root->path, name) >= TOOL_PATH_MAX)
-        return err_raise(-ENAMETOOLONG);
-    return dir_make(ret, 0755);
-}
-
-static int small_files(const struct tools *t)
-{
-    char none[TOOL_PATH_MAX + 8];
-    snprintf(none, sizeof none, "%s/none", t->always);
-    int r = dir_make(none, 0755);
-    if (r == 0)
-        r = text_to(passwd_text, t->always, "passwd");
-    if (r == 0)
-        r = text_to(group_text, t->always, "group");
-    return r < 0 ? err_pass(r) : 0;
+    char parts[TOOL_PATH_MAX], js[TOOL_PATH_MAX + 8];
+    if (!parts_find(parts))
+        return err_raise(-ENOENT);
+    snprintf(js, sizeof js, "%s/js", parts);
+    return frame_bind(js, t->always, "js");
 }
 
 static int net_fill(struct tools *t, const char *node, const char *npm, char why[TOOLS_WHY_MAX])
@@ -141,65 +67,48 @@ static int net_fill(struct tools *t, const char *node, const char *npm, char why
     struct npmrc rc;
     int r = npmrc_read(node, npm, &rc);
     if (r == NPMRC_UNREADABLE)
-        return missing(why, "`npm config get` failed: does %s belong to %s?", npm, node);
+        return frame_missing(why, "`npm config get` failed: does %s belong to %s?", npm, node);
     if (r < 0)
         return err_pass(r);
-    r = text_to(rc.text, t->net, "npmrc");
+    r = frame_text(rc.text, t->net, "npmrc");
     if (r == 0 && rc.cafile[0])
-        r = bind_to(rc.cafile, t->net, "cafile");
+        r = frame_bind(rc.cafile, t->net, "cafile");
     const char *extra = getenv("NODE_EXTRA_CA_CERTS");
     t->has_extra_ca = extra && *extra == '/' && access(extra, R_OK) == 0;
     if (r == 0 && t->has_extra_ca)
-        r = bind_to(extra, t->net, "extra-ca");
+        r = frame_bind(extra, t->net, "extra-ca");
     return r < 0 ? err_pass(r) : 0;
 }
 
-static int fill(const struct space_root *root, struct tools *t, const char *node, const char *npm,
-                const char *parts)
+static int fill(const struct space_root *root, struct tools *t, const char *node, const char *npm)
 {
-    int r = folder_make(root, "tools", t->always);
+    int r = frame_folder(root, "net", t->net);
     if (r == 0)
-        r = folder_make(root, "net", t->net);
-    if (r == 0)
-        r = small_files(t);
-    if (r == 0)
-        r = bind_to(node, t->always, "node");
+        r = frame_bind(node, t->always, "node");
     if (r == 0)
         r = npm_bind(t, npm);
     if (r == 0)
-        r = parts_bind(t, parts);
+        r = js_bind(t);
     return r < 0 ? err_pass(r) : 0;
-}
-
-/* Root's sandboxes run as nobody on the host, too: root's files would else be theirs to read. */
-static void owner_choose(const struct space_root *root, struct tools *t)
-{
-    t->owner = geteuid();
-    t->setpriv[0] = 0;
-    if (t->owner == 0 && !root->has_user_namespace && path_search("setpriv", t->setpriv))
-        t->owner = NOBODY;
 }
 
 int tools_find(const struct space_root *root, struct tools *ret_tools, char why[TOOLS_WHY_MAX])
 {
     struct tools t = {0};
-    char node[TOOL_PATH_MAX], npm[TOOL_PATH_MAX], parts[TOOL_PATH_MAX];
-    if (!path_search("bwrap", t.bwrap))
-        return missing(why, "bwrap is not in PATH: install bubblewrap");
+    char node[TOOL_PATH_MAX], npm[TOOL_PATH_MAX];
     if (!node_find(node))
-        return missing(why, "no Node: set ROTA_NODE or put node into PATH");
+        return frame_missing(why, "no Node: set ROTA_NODE or put node into PATH");
     if (!npm_find(node, npm))
-        return missing(why, "no npm beside %s or in PATH: install it with Node", node);
-    if (!parts_find(parts))
-        return missing(why, "box/rota-box lies neither beside this program nor in ../libexec/rota");
-    int r = node_check(node, t.node_version, why);
+        return frame_missing(why, "no npm beside %s or in PATH: install it with Node", node);
+    int r = frame_make(root, &t, why);
     if (r == 0)
-        r = fill(root, &t, node, npm, parts);
+        r = node_check(node, t.node_version, why);
+    if (r == 0)
+        r = fill(root, &t, node, npm);
     if (r == 0)
         r = net_fill(&t, node, npm, why);
     if (r != 0)
         return r < 0 ? err_pass(r) : r;
-    owner_choose(root, &t);
     *ret_tools = t;
     return 0;
 }
