@@ -133,6 +133,9 @@ void build_phase_add(struct build_result *r, const char *name, uint64_t ms);
 /* Options of rota-worker that runners read. */
 struct runner_settings {
     const char *path;         /* exec:PATH; NULL for other runners */
+    bool is_on_host;          /* exec: without a sandbox */
+    const char *const *read;  /* exec: what of the host the program may read */
+    size_t read_n;
     const char *environment;  /* the broker's name */
     uint64_t workspace_bytes; /* size limit of one job's workspace */
     const char *cgroup;       /* v1: the operator's folder below each controller, or NULL */

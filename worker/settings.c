@@ -36,6 +36,11 @@ static const struct option_row rows[] = {
                 "class to serve; may be repeated; default: bundle, or task with exec:"),
     OPTION_STR(struct worker_settings, runner, "runner", "RUNNER", "bundle",
                "bundle, or exec:PATH to run PATH for each job"),
+    OPTION_FLAG(struct worker_settings, exec_host, "exec-host",
+                "exec: PATH runs without a sandbox and sees what the worker sees; for programs and "
+                "jobs that you trust"),
+    OPTION_LIST(struct worker_settings, exec_read, "exec-read", "PATH",
+                "exec: a file or folder of this machine that PATH may read, as /in/NAME; may be repeated"),
     OPTION_U64(struct worker_settings, idle_exit, "idle-exit", "SECONDS", 0, 0, 604800,
                "leave after so long without a job, unless the pool is heated; 0: never"),
     OPTION_U64(struct worker_settings, drain_report, "drain-report", "SECONDS", 60, 10, 604800,
@@ -117,6 +122,9 @@ static int runner_choose(struct worker_settings *s)
     if (!s->chosen || wants_path != (colon && colon[1]))
         return complain(EXIT_USAGE, "no such --runner", "use bundle, or exec:PATH");
     s->for_runner = (struct runner_settings){.path = wants_path ? colon + 1 : NULL,
+                                             .is_on_host = s->exec_host,
+                                             .read = s->exec_read.item,
+                                             .read_n = s->exec_read.n,
                                              .environment = s->environment,
                                              .workspace_bytes = s->workspace_bytes,
                                              .cgroup = s->cgroup,

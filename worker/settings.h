@@ -6,6 +6,8 @@
 #include <base/option.h>
 
 struct worker_settings {
+    bool exec_host;
+    struct option_list exec_read;
     const char *url, *key_file, *environment, *pool, *runner, *name, *tls_ca, *tls_cert_key,
         *config, *cgroup, *explain;
     struct option_list class;

@@ -99,10 +99,12 @@ class Kit:
         self.kill()
         return self.start()
 
-    def worker(self, *options, name="w", slots=1, runner=None, idle=None):
+    def worker(self, *options, name="w", slots=1, runner=None, boxed=False):
+        """A worker; its runner sees this machine, so that a test's script can meet the test, or a sandbox."""
         argv = [program("rota-worker"), "--url", self.url, "--key-file", self.key, "--slots", str(slots),
                 "--name", name]
         argv += ["--runner", f"exec:{runner}"] if runner else []
+        argv += ["--exec-host"] if runner and not boxed else []
         return self.spawn(argv + list(options), log=f"{name}.log")
 
     def script(self, name, text):

@@ -60,7 +60,7 @@ static struct build_result run(const char *script)
     const struct build_host_config config = {.changed = on_change, .send = on_log};
     AUTO(build_host) host = NULL;
     assert_int_equal(build_host_new(&config, &host), 0);
-    const struct runner_settings settings = {.path = program};
+    const struct runner_settings settings = {.path = program, .is_on_host = true};
     struct build b = {.host = host,
                       .settings = &settings,
                       .job = "job_0123",
@@ -181,7 +181,7 @@ static void a_cancel_ends_it_as_stopped(void **state)
     const struct build_host_config config = {.send = on_log};
     AUTO(build_host) host = NULL;
     assert_int_equal(build_host_new(&config, &host), 0);
-    const struct runner_settings settings = {.path = program};
+    const struct runner_settings settings = {.path = program, .is_on_host = true};
     struct build b = {.host = host,
                       .settings = &settings,
                       .job = "job_0",
@@ -207,7 +207,7 @@ static void a_cancel_ends_it_as_stopped(void **state)
 static void the_check_says_what_it_found(void **state)
 {
     char said[RUNNER_SAID_MAX];
-    struct runner_settings s = {.path = "/bin/true"};
+    struct runner_settings s = {.path = "/bin/true", .is_on_host = true};
     assert_int_equal(runner_exec.check(&s, said), 0);
     printf("check: %s\n", said);
     assert_non_null(strstr(said, "pid-namespace=yes"));

@@ -99,7 +99,7 @@ static void rule_count(void *arg, const char *rule)
     (void)rule;
 }
 
-static int step_print(const struct runner_settings *s, const struct step *step, FILE *to)
+int explain_step(const struct runner_settings *s, const struct step *step, FILE *to)
 {
     static const struct tools tools = {
         .bwrap = "bwrap", .always = "TOOLS", .net = "NET", .npm_cli = "/rota/npm/bin/npm-cli.js"};
@@ -136,7 +136,7 @@ int explain(const struct runner_settings *s, const char *phase, FILE *to)
             strcmp(phase, step->name) != 0)
             continue;
         fprintf(to, "%s", printed++ ? "\n" : "");
-        int r = step_print(s, step, to);
+        int r = explain_step(s, step, to);
         if (r < 0)
             return err_pass(r);
     }

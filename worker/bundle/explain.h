@@ -16,5 +16,8 @@
 #include <runner.h>
 #include <stdio.h>
 
+/* One program. */
+MUST_USE int explain_step(const struct runner_settings *s, const struct step *step, FILE *to);
+
 /* Every step of `phase`, or the step of that name; "all": all. RUNNER_UNUSABLE: there is none. */
 MUST_USE int explain(const struct runner_settings *s, const char *phase, FILE *to);

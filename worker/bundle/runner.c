@@ -95,8 +95,7 @@ static bool names_choose(struct work *w)
     return true;
 }
 
-/* A secret would stand in bubblewrap's arguments, which everybody on the machine can read; and the
- * app's own code could put it into the bundle. What the dynamic loader reads would run code before
+/* Not a secret: the app's own code could put it into the bundle. What the dynamic loader reads would run code before
  * rota-box has set the limits. */
 static bool is_for_builds(const struct build_var *var)
 {

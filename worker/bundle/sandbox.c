@@ -12,10 +12,12 @@
 
 #include <base/auto.h>
 #include <base/clock.h>
+#include <base/file.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -143,6 +145,13 @@ static void add_net(struct line *l, const struct tools *t)
         add_all(l, (const char *const[]){"--setenv", "NODE_EXTRA_CA_CERTS", "/net/extra-ca", NULL});
 }
 
+static void add_extra(struct line *l, const struct sandbox_run *run)
+{
+    for (size_t i = 0; i < run->extra_n; i++)
+        add_mount(l, run->extra[i].is_writable ? "--bind" : "--ro-bind", run->extra[i].from,
+                  run->extra[i].at);
+}
+
 static void add_step(struct line *l, const struct sandbox_run *run)
 {
     const struct step *s = run->step;
@@ -155,13 +164,11 @@ static void add_step(struct line *l, const struct sandbox_run *run)
     }
     if (!has_app)
         add_all(l, (const char *const[]){"--dir", "/w/app", NULL});
+    add_extra(l, run);
     for (size_t i = 0; i < STEP_ENV_MAX && s->env[i][0]; i++)
         add_mount(l, "--setenv", s->env[i][0], s->env[i][1]);
-    for (const char *const *e = run->env; e && *e; e++) {
-        size_t n = strcspn(*e, "=");
-        add_mount(l, "--setenv", arena_printf(l->arena, "%.*s", (int)n, *e),
-                  (*e)[n] ? *e + n + 1 : "");
-    }
+    if (run->env)
+        add_all(l, (const char *const[]){"--args", run->source_fd < 0 ? "6" : "7", NULL});
 }
 
 /* rota-box sets the limits and becomes the program. */
@@ -273,6 +280,36 @@ static int end_judge(const struct running *g, int ended, const struct cgroup *gr
     return ended == 0 && status >= 0 ? 0 : SANDBOX_BROKEN;
 }
 
+static int word_write(int fd, const char *text, size_t n)
+{
+    int r = write_all(fd, text, n);
+    return r < 0 ? err_pass(r) : write_all(fd, "", 1);
+}
+
+/* What the run's variables hold may be secret, and everybody on the machine can read a command
+ * line: bubblewrap reads these from a file in memory. */
+static int env_write(const char *const *env, int *ret_fd)
+{
+    AUTO_FD fd = memfd_create("environment", MFD_CLOEXEC);
+    if (fd < 0)
+        return err_raise(-errno);
+    for (const char *const *e = env; *e; e++) {
+        size_t n = strcspn(*e, "=");
+        const char *value = (*e)[n] ? *e + n + 1 : "";
+        int r = word_write(fd, "--setenv", strlen("--setenv"));
+        if (r == 0)
+            r = word_write(fd, *e, n);
+        if (r == 0)
+            r = word_write(fd, value, strlen(value));
+        if (r < 0)
+            return err_pass(r);
+    }
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return err_raise(-errno);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
 static struct child_spec spec_of(struct running *g, const char *const *argv,
                                  const struct cgroup *group)
 {
@@ -281,6 +318,8 @@ static struct child_spec spec_of(struct running *g, const char *const *argv,
     return (struct child_spec){.argv = argv,
                                .env = env,
                                .dir = "/",
+                               .input = run->input,
+                               .input_bytes = run->input_bytes,
                                .stop_fd = run->stop_fd,
                                .deadline_ms = clock_boot_ms() + run->limits->wall_ms,
                                .output = on_output,
@@ -296,8 +335,11 @@ static int program_run(const struct sandbox_run *run, const char *const *argv, i
 {
     AUTO(cgroup) group = NULL;
     AUTO_FD filter = -1;
+    AUTO_FD env = -1;
     int pipe_fds[2];
     int r = filter_open(run->step->filter, &filter);
+    if (r == 0 && run->env)
+        r = env_write(run->env, &env);
     if (r == 0)
         r = group_make(run, &group);
     if (r < 0)
@@ -308,9 +350,10 @@ static int program_run(const struct sandbox_run *run, const char *const *argv, i
     AUTO_FD to = pipe_fds[1];
     struct running g = {.run = run};
     struct child_spec spec = spec_of(&g, argv, group);
-    const int pass[] = {to, filter, run->source_fd};
-    memcpy(spec.pass, pass, sizeof pass);
-    spec.pass_n = run->source_fd < 0 ? 2 : 3;
+    const int pass[] = {to, filter, run->source_fd, env};
+    for (size_t i = 0; i < ARRAY_LEN(pass); i++)
+        if (pass[i] >= 0)
+            spec.pass[spec.pass_n++] = pass[i];
     struct child_end end;
     r = child_run(&spec, &end);
     if (r < 0)

@@ -13,6 +13,12 @@
 #include <base/err.h>
 #include <child.h>
 
+/* A folder or file of the host that this run sees besides the step's own. */
+struct sandbox_mount {
+    const char *from, *at;
+    bool is_writable;
+};
+
 struct sandbox_run {
     const struct tools *tools;
     const struct space *space; /* NULL: the step has no mounts */
@@ -21,8 +27,13 @@ struct sandbox_run {
     const struct limits *limits;
     const struct cgroups *cgroups; /* of kind NONE: a watchdog looks after the limits */
     const char *name;              /* of the cgroup; unique among those that run */
-    const char *const *env;        /* "NAME=value", NULL-terminated, besides the step's; or NULL */
-    int source_fd;                 /* appears as fd 6; -1: none */
+    /* "NAME=value", NULL-terminated, besides the step's; or NULL. On no command line. */
+    const char *const *env;
+    const struct sandbox_mount *extra; /* come after the step's mounts, in this order */
+    size_t extra_n;
+    const void *input; /* for stdin; NULL: nothing */
+    size_t input_bytes;
+    int source_fd; /* appears as fd 6; -1: none */
     int stop_fd;
     void (*output)(void *arg, const void *p, size_t n);
     void (*line)(void *arg, const char *line, size_t n, bool is_cut);
