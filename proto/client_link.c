@@ -120,7 +120,16 @@ static void recv_submit(struct link *link)
     nng_stream_recv(link->stream, link->recv);
 }
 
-static void reply_give(struct link *link, uint32_t id, const uint8_t *p, size_t n)
+/* Answers that carry a key or a secret do not stay in the buffer, which is only overwritten when as
+ * much comes again. */
+static bool is_secret(const Rota__Reply *reply)
+{
+    return reply && (reply->result_case == ROTA__REPLY__RESULT_SIGN_DOWNLOAD ||
+                     reply->result_case == ROTA__REPLY__RESULT_VAR_READ ||
+                     reply->result_case == ROTA__REPLY__RESULT_KEY_CREATE);
+}
+
+static void reply_give(struct link *link, uint32_t id, uint8_t *p, size_t n)
 {
     rota_done *done;
     void *arg;
@@ -130,6 +139,8 @@ static void reply_give(struct link *link, uint32_t id, const uint8_t *p, size_t 
     if (!is_known)
         return; /* its deadline came first */
     Rota__Reply *reply = rota__reply__unpack(NULL, n, p);
+    if (is_secret(reply))
+        sodium_memzero(p, n);
     done(arg, reply ? reply : reply_make(E_MALFORMED, "the reply is not one of rota's"));
 }
 
@@ -139,7 +150,7 @@ enum frame_outcome { FRAME_DONE, FRAME_PART, FRAME_BAD };
 static enum frame_outcome frame_take(struct link *link, size_t *at, size_t *ret_want)
 {
     size_t head = link->client->is_ipc ? 9 : 8, left = link->in.n - *at;
-    const uint8_t *p = link->in.p + *at;
+    uint8_t *p = link->in.p + *at;
     *ret_want = head;
     if (left < head)
         return FRAME_PART;

@@ -1,24 +1,36 @@
 /* source_ref.h: what a publish names as its source, as text and as parts.
  *
- *   (empty)          no source
- *   upload:SHA256    an uploaded archive, by its hash: 64 lower-case hex digits
+ *   (empty)                      no source
+ *   upload:SHA256                an uploaded archive, by its hash: 64 lower-case hex digits
+ *   git:https://HOST/PATH@REF    a repository: REF is a branch, a tag, or a commit in full (40
+ *                                lower-case hex digits); the last '@' stands before it
  *
- * A source has one text and a text one source: what was printed is read back, and the other way
- * round. Pure; any thread. */
+ * HOST may have a port other than 443. There is no user part and no query: a secret never stands in
+ * a source. A source has one text and a text one source: what was printed is read back, and the
+ * other way round. Pure; any thread. */
 #pragma once
+
+#include "host.h"
 
 #include <base/bytes.h>
 #include <base/err.h>
 
-enum source_kind { SOURCE_NONE, SOURCE_UPLOAD };
+enum source_kind { SOURCE_NONE, SOURCE_UPLOAD, SOURCE_GIT };
+
+enum { SOURCE_URL_MAX = 320, SOURCE_GIT_REF_MAX = 128, SOURCE_COMMIT_LEN = 40 };
+
+/* "upload:" and the hash; and the longest text there is, the bound of proto/limits.def. */
+enum { SOURCE_UPLOAD_LEN = 7 + 64, SOURCE_TEXT_MAX = 4 + SOURCE_URL_MAX + 1 + SOURCE_GIT_REF_MAX };
 
 struct source_ref {
     enum source_kind kind;
     uint8_t sha256[32]; /* of an UPLOAD */
+    /* of a GIT: */
+    char url[SOURCE_URL_MAX + 1]; /* https://HOST/PATH */
+    char ref[SOURCE_GIT_REF_MAX + 1];
+    struct host host;
+    bool is_commit; /* `ref` is a commit, not a name */
 };
-
-/* The longest text there is: "upload:" and the hash. */
-enum { SOURCE_TEXT_MAX = 7 + 64 };
 
 enum source_outcome { SOURCE_UNREADABLE = 1 };
 

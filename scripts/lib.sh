@@ -22,6 +22,8 @@ if [ -x "$toolchain/node_modules/node/bin/node" ]; then
   export ROTA_NODE="$toolchain/node_modules/node/bin/node"
   export PATH="$toolchain/node_modules/node/bin:$toolchain/node_modules/.bin:$PATH"
 fi
+[ ! -d "$toolchain/nodes" ] || export ROTA_NODES="$toolchain/nodes"
+[ ! -d "$toolchain/managers" ] || export ROTA_MANAGERS="$toolchain/managers"
 
 # build DIR [MESON OPTION...]: configures when needed, then compiles.
 build() {

@@ -193,13 +193,14 @@ static void signals_read(struct agent *a)
 
 static void idle_step(struct agent *a, uint64_t now_ms)
 {
-    uint64_t limit_ms = a->config->idle_exit_ms;
-    if (agent_free_slots(a) < a->config->slots)
+    uint64_t limit_ms = a->config->idle_exit_ms, wall_ms = clock_wall_ms();
+    bool is_heated = wall_ms < a->heat_until_ms;
+    if (agent_free_slots(a) < a->config->slots || is_heated || a->was_heated)
         a->busy_ms = now_ms;
+    a->was_heated = is_heated;
     if (limit_ms == 0 || a->is_draining || agent_free_slots(a) < a->config->slots)
         return;
-    uint64_t wall_ms = clock_wall_ms();
-    if (wall_ms < a->heat_until_ms)
+    if (is_heated)
         agent_due(a, now_ms + (a->heat_until_ms - wall_ms));
     else if (now_ms < a->busy_ms + limit_ms)
         agent_due(a, a->busy_ms + limit_ms);

@@ -100,7 +100,8 @@ struct agent {
     int exit_code;
     uint64_t lease_ms;
     uint64_t heat_until_ms; /* Unix time */
-    uint64_t busy_ms;       /* when a slot last was not free */
+    uint64_t busy_ms;       /* when a slot last was not free, or the pool was heated */
+    bool was_heated;        /* when that was last looked at */
     uint64_t due_ms;        /* when the loop must look again */
 };
 

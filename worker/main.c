@@ -3,7 +3,8 @@
  * The order is fixed by the kernel: signals are blocked before there is a thread, so that all
  * threads have them blocked and only the signalfd sees them; the runner looks at the machine, and
  * may enter namespaces, while the process has one thread; the client comes last, because nng brings
- * its own.  */
+ * its own. Core dumps are off before the key is read. */
+#include "private.h"
 #include "settings.h"
 
 #include <base/exit.h>
@@ -112,12 +113,14 @@ int main(int argc, char **argv)
         return r;
     if (settings.explain)
         return explain(&settings);
-    if (signals_take(&signal_fd) < 0)
+    if (private_no_core() < 0 || signals_take(&signal_fd) < 0)
         return EXIT_TRY_AGAIN;
     if ((r = settings_read_key(&settings)) != 0)
         return r;
     if ((r = runner_check(&settings)) != 0)
         return r;
+    if (private_no_look() < 0)
+        return EXIT_TRY_AGAIN;
     if ((r = client_make(&settings, &client)) != 0)
         return r;
     return work(&settings, client, signal_fd);

@@ -132,23 +132,30 @@ void build_phase_add(struct build_result *r, const char *name, uint64_t ms);
 
 /* Options of rota-worker that runners read. */
 struct runner_settings {
-    const char *path;         /* exec:PATH; NULL for other runners */
-    bool is_on_host;          /* exec: without a sandbox */
-    const char *const *read;  /* exec: what of the host the program may read */
+    const char *path;        /* exec:PATH; NULL for other runners */
+    bool is_on_host;         /* exec: without a sandbox */
+    const char *const *read; /* exec: what of the host the program may read */
     size_t read_n;
-    const char *environment;  /* the broker's name */
-    uint64_t workspace_bytes; /* size limit of one job's workspace */
-    const char *cgroup;       /* v1: the operator's folder below each controller, or NULL */
+    const char *environment;       /* the broker's name */
+    uint64_t workspace_bytes;      /* size limit of one job's workspace */
+    const char *const *registries; /* HOST[:PORT] that an app's .npmrc may name */
+    size_t registries_n;
+    const char *const *git_hosts; /* HOST[:PORT] that sources may come from; none: the defaults */
+    size_t git_hosts_n;
+    const char *cache_dir; /* a folder, "none", or NULL: cache_choose.h */
+    uint64_t cache_bytes;
+    const char *cgroup; /* v1: the operator's folder below each controller, or NULL */
+    bool allow_swap;    /* unencrypted swap is no reason to refuse */
     uint64_t slots;
 };
 
-enum { RUNNER_SAID_MAX = 512 };
+enum { RUNNER_SAID_MAX = 700 };
 
 enum runner_outcome { RUNNER_UNUSABLE = 1 };
 
 struct runner {
-    const char *name;  /* "bundle", "exec" */
-    const char *class; /* offered when no --class is given */
+    const char *name;         /* "bundle", "exec" */
+    const char *const *class; /* offered when no --class is given; ends with NULL */
 
     /* Runs once at start on the main thread while the process has no other thread, so it may enter
      * namespaces. Writes into `said` what it found ("pid-namespace=yes …", one line, for the log),

@@ -33,14 +33,15 @@ static const struct option_row rows[] = {
     OPTION_STR(struct worker_settings, pool, "pool", "NAME", NULL,
                "pool to serve; default: the name of the first class"),
     OPTION_LIST(struct worker_settings, class, "class", "NAME",
-                "class to serve; may be repeated; default: bundle, or task with exec:"),
+                "class to serve; may be repeated; default: bundle and heat, or task with exec:"),
     OPTION_STR(struct worker_settings, runner, "runner", "RUNNER", "bundle",
                "bundle, or exec:PATH to run PATH for each job"),
     OPTION_FLAG(struct worker_settings, exec_host, "exec-host",
                 "exec: PATH runs without a sandbox and sees what the worker sees; for programs and "
                 "jobs that you trust"),
-    OPTION_LIST(struct worker_settings, exec_read, "exec-read", "PATH",
-                "exec: a file or folder of this machine that PATH may read, as /in/NAME; may be repeated"),
+    OPTION_LIST(
+        struct worker_settings, exec_read, "exec-read", "PATH",
+        "exec: a file or folder of this machine that PATH may read, as /in/NAME; may be repeated"),
     OPTION_U64(struct worker_settings, idle_exit, "idle-exit", "SECONDS", 0, 0, 604800,
                "leave after so long without a job, unless the pool is heated; 0: never"),
     OPTION_U64(struct worker_settings, drain_report, "drain-report", "SECONDS", 60, 10, 604800,
@@ -50,9 +51,23 @@ static const struct option_row rows[] = {
                "this worker's name, unique in its pool; default: host name and process id"),
     OPTION_U64(struct worker_settings, workspace_bytes, "workspace-bytes", "N", 4 * GIB, 64 * MIB,
                TIB, "size limit of one job's workspace in memory"),
+    OPTION_STR(struct worker_settings, cache_dir, "cache-dir", "DIR", NULL,
+               "what builds leave for later ones: packages, shared transforms, bytecode; none: "
+               "nothing; default: /var/cache/rota for root, else the user's cache folder"),
+    OPTION_U64(struct worker_settings, cache_bytes, "cache-bytes", "N", 8 * GIB, MIB, 1024 * TIB,
+               "size limit of that folder; what was not used for the longest time goes first"),
+    OPTION_LIST(struct worker_settings, allow_registry, "allow-registry", "HOST[:PORT]",
+                "registry that an app's .npmrc may name; may be repeated; default: only the one of "
+                "this machine's npm configuration. A private address must be listed as such"),
+    OPTION_LIST(struct worker_settings, git_host, "git-host", "HOST[:PORT]",
+                "host that sources git: may come from; may be repeated; default: github.com, "
+                "gitlab.com"),
     OPTION_STR(struct worker_settings, cgroup, "cgroup", "FOLDER", NULL,
                "cgroup v1: the folder below each controller that was made for this worker; without "
                "it, or a cgroup v2 of its own, a watchdog keeps the limits"),
+    OPTION_FLAG(struct worker_settings, allow_swap, "allow-swap",
+                "work although memory of builds, and so sources, could be written to a swap area "
+                "that is not encrypted"),
     OPTION_STR(struct worker_settings, explain, "explain", "PHASE", NULL,
                "print what the programs of a phase may see and use (all: of every phase), and end"),
     OPTION_STR(struct worker_settings, tls_ca, "tls-ca", "FILE", NULL,
@@ -127,7 +142,14 @@ static int runner_choose(struct worker_settings *s)
                                              .read_n = s->exec_read.n,
                                              .environment = s->environment,
                                              .workspace_bytes = s->workspace_bytes,
+                                             .registries = s->allow_registry.item,
+                                             .registries_n = s->allow_registry.n,
+                                             .git_hosts = s->git_host.item,
+                                             .git_hosts_n = s->git_host.n,
+                                             .cache_dir = s->cache_dir,
+                                             .cache_bytes = s->cache_bytes,
                                              .cgroup = s->cgroup,
+                                             .allow_swap = s->allow_swap,
                                              .slots = s->slots};
     return 0;
 }
@@ -155,8 +177,8 @@ int settings_complete(struct worker_settings *s)
         return complain(EXIT_USAGE, "more than 16 --class", "start another worker for the rest");
     for (size_t i = 0; i < s->class.n; i++)
         s->classes[s->classes_n++] = s->class.item[i];
-    if (s->classes_n == 0)
-        s->classes[s->classes_n++] = s->chosen->class;
+    for (size_t i = 0; s->class.n == 0 && s->chosen->class[i]; i++)
+        s->classes[s->classes_n++] = s->chosen->class[i];
     if (!s->pool)
         s->pool = s->classes[0];
     return 0;

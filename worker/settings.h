@@ -6,12 +6,12 @@
 #include <base/option.h>
 
 struct worker_settings {
-    bool exec_host;
+    bool exec_host, allow_swap;
     struct option_list exec_read;
     const char *url, *key_file, *environment, *pool, *runner, *name, *tls_ca, *tls_cert_key,
-        *config, *cgroup, *explain;
-    struct option_list class;
-    uint64_t slots, idle_exit, drain_report, workspace_bytes;
+        *config, *cgroup, *cache_dir, *explain;
+    struct option_list class, allow_registry, git_host;
+    uint64_t slots, idle_exit, drain_report, workspace_bytes, cache_bytes;
 
     /* Worked out of the above by settings_complete(). */
     const struct runner *chosen;

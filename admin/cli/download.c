@@ -21,6 +21,16 @@ static const struct option_row rows[] = {
                "into this folder, made when it is not there (without: one named like the job)"),
 };
 
+/* The files that this writes itself are no artifact's, and the provenance has one name. */
+static bool name_is_good(const Rota__Artifact *artifact)
+{
+    const char *name = artifact->name;
+    bool is_provenance = artifact->kind == ROTA__OBJECT_KIND__PROVENANCE;
+    return object_name_is_plain(name) && strcmp(name, BUNDLE_ARTIFACTS) != 0 &&
+           strcmp(name, BUNDLE_STATEMENT) != 0 && strcmp(name, BUNDLE_SIGNATURE) != 0 &&
+           is_provenance == !strcmp(name, BUNDLE_PROVENANCE);
+}
+
 static int artifact_get(struct cli *cli, const Rota__Job *job, const Rota__Artifact *artifact,
                         const char *dir)
 {
@@ -28,18 +38,18 @@ static int artifact_get(struct cli *cli, const Rota__Job *job, const Rota__Artif
     Rota__SignDownload op = ROTA__SIGN_DOWNLOAD__INIT;
     op.job = job->job;
     op.kind = artifact->kind;
+    op.name = artifact->name;
     CLI_REQUEST(request, SIGN_DOWNLOAD, sign_download, &op);
     AUTO_REPLY reply = NULL;
-    if (!object_name_is_plain(artifact->name) || !strcmp(artifact->name, BUNDLE_ARTIFACTS) ||
-        !strcmp(artifact->name, BUNDLE_STATEMENT) || !strcmp(artifact->name, BUNDLE_SIGNATURE))
+    if (!name_is_good(artifact))
         return cli_error(E_OBJECT_MISMATCH,
                          "an artifact is named %s: that is no name for a file here",
                          artifact->name);
     int code = cli_call(cli, &request, &reply);
     if (!code)
-        code = object_get(reply->sign_download->url, dir, artifact->name);
+        code = object_get(reply->sign_download, dir, artifact->name);
     if (!code && !cli->common->json)
-        printf("%-9s %9s  %s/%s\n",
+        printf("%-10s %9s  %s/%s\n",
                pb_word(&rota__object_kind__descriptor, (int)artifact->kind, word),
                text_bytes(artifact->size, size), dir, artifact->name);
     return code;
@@ -71,6 +81,19 @@ static int attestation_write(const char *dir, const Rota__Attestation *attestati
     return code ? code : text_write(dir, BUNDLE_SIGNATURE, hex);
 }
 
+/* One-off outputs need not wait for the day to pass: they are here, whole. */
+static int outputs_fetched(struct cli *cli, const Rota__Job *job)
+{
+    Rota__Fetched op = ROTA__FETCHED__INIT;
+    op.job = job->job;
+    CLI_REQUEST(request, FETCHED, fetched, &op);
+    AUTO_REPLY reply = NULL;
+    for (size_t i = 0; i < job->n_artifact; i++)
+        if (job->artifact[i]->kind == ROTA__OBJECT_KIND__OUTPUT)
+            return cli_call(cli, &request, &reply);
+    return 0;
+}
+
 static int folder_fill(struct cli *cli, const Rota__Job *job, const char *dir)
 {
     int r = dir_make(dir, 0755);
@@ -84,6 +107,8 @@ static int folder_fill(struct cli *cli, const Rota__Job *job, const char *dir)
     int code = artifacts_write(dir, job);
     if (!code && job->attestation)
         code = attestation_write(dir, job->attestation);
+    if (!code)
+        code = outputs_fetched(cli, job);
     return code;
 }
 
@@ -112,8 +137,9 @@ static int download_run(struct cli *cli)
 const struct command command_download = {
     .name = "download",
     .args = "JOB [--out DIR]",
-    .about = "fetches a job's bundle, assets and map with the signed statement",
-    .details = "`rota verify DIR` checks what this wrote.",
+    .about = "fetches a job's bundle, assets and map with the signed statement and provenance",
+    .details = "`rota verify DIR` checks what this wrote. One-off outputs (of kind output) are "
+               "deleted from the store once they are here, or a day after the job's end.",
     .rows = rows,
     .n_rows = ARRAY_LEN(rows),
     .settings_bytes = sizeof(struct download_settings),

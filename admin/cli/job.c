@@ -150,7 +150,7 @@ void job_print(const Rota__Job *job)
            job->cancelling ? ", being cancelled" : "");
     row("reason", "%s", job->reason);
     row("by", "%s", job->by);
-    if (job->state == ROTA__STATE__HELD)
+    if (job->state == ROTA__STATE__HELD || (job->state == ROTA__STATE__READY && *job->reason))
         time_row("since", job->since_ms);
     after_print(job);
     row("replaced by", "%s", job->superseded_by);

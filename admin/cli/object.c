@@ -1,5 +1,6 @@
-/* object.c: libcurl takes the URL apart; the copy itself is read and write. An upload's file must
- * not be there (O_EXCL): a capability is good for one object, once. */
+/* object.c: libcurl takes a file:// URL apart and the copy itself is read and write; over the
+ * network transfer.h carries. An upload's file must not be there (O_EXCL): a capability is good for
+ * one object, once. */
 #include "object.h"
 
 #include "terminal.h"
@@ -10,13 +11,16 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sign.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <transfer.h>
 
 enum { COPY_BYTES = 128 * 1024, NAME_LEN_MAX = 128 };
 
-int object_path(const char *url, char **ret_path)
+/* The path of a file:// URL, or the exit code, said. The caller frees the path. */
+static int object_path(const char *url, char **ret_path)
 {
     CURLU *parts = x_must(curl_url());
     char *scheme = NULL, *path = NULL;
@@ -29,10 +33,8 @@ int object_path(const char *url, char **ret_path)
     if (e != CURLUE_OK || !path || !*path)
         code = cli_error(E_MALFORMED, "the broker's answer holds no URL");
     else if (strcmp(scheme, "file") != 0)
-        code = cli_error(
-            E_UNAVAILABLE,
-            "the artifact store speaks %s, this version only file; run it on the broker's host",
-            scheme);
+        code = cli_error(E_UNAVAILABLE,
+                         "the artifact store speaks %s, this version only file and https", scheme);
     else
         *ret_path = x_strdup(path);
     curl_free(scheme);
@@ -63,7 +65,38 @@ static int64_t copy(int from, int to, uint64_t most)
     return (int64_t)done;
 }
 
-int object_put(const char *url, int fd, uint64_t size)
+/* ---- over the network ---- */
+
+static const struct {
+    int outcome;
+    enum error_code error;
+} refusals[] = {
+    {TRANSFER_GONE, E_OBJECT_MISSING},       {TRANSFER_REFUSED, E_UPLOAD_FAILED},
+    {TRANSFER_TOO_LARGE, E_OBJECT_MISMATCH}, {TRANSFER_MISMATCH, E_OBJECT_MISMATCH},
+    {TRANSFER_AWAY, E_STORE_UNAVAILABLE},    {TRANSFER_BAD_URL, E_MALFORMED},
+};
+
+static int transfer_said(const struct transfer *t, int r, const char *path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
+        if (r == refusals[i].outcome)
+            return cli_error(refusals[i].error, "%s", t->why);
+    return r ? cli_io(path, r == TRANSFER_LOCAL ? -t->error : r) : 0;
+}
+
+static struct transfer transfer_of(const Rota__SignResult *sign, int fd)
+{
+    return (struct transfer){.url = sign->url,
+                             .fd = fd,
+                             .size = sign->size,
+                             .size_max = sign->size,
+                             .sha256 = sign->sha256.len == 32 ? sign->sha256.data : NULL,
+                             .stop_fd = -1};
+}
+
+/* ---- up ---- */
+
+static int file_put(const char *url, int fd, uint64_t size)
 {
     AUTO_FREE char *path = NULL;
     int code = object_path(url, &path);
@@ -85,6 +118,16 @@ int object_put(const char *url, int fd, uint64_t size)
     return n < 0 ? cli_io(path, (int)n) : 0;
 }
 
+int object_put(const Rota__SignResult *sign, int fd)
+{
+    if (!transfer_is_for(sign->url))
+        return file_put(sign->url, fd, sign->size);
+    struct transfer t = transfer_of(sign, fd);
+    return transfer_said(&t, transfer_put(&t), "the source");
+}
+
+/* ---- down ---- */
+
 bool object_name_is_plain(const char *name)
 {
     for (const char *c = name; *c; c++)
@@ -93,27 +136,49 @@ bool object_name_is_plain(const char *name)
     return *name && *name != '.' && strlen(name) <= NAME_LEN_MAX;
 }
 
-int object_get(const char *url, const char *dir, const char *name)
+static int file_get(const Rota__SignResult *sign, int to, const char *part)
 {
-    AUTO_FREE char *path = NULL, *part = x_printf("%s/.%s.part", dir, name),
-                   *final = x_printf("%s/%s", dir, name);
-    int code = object_path(url, &path);
+    AUTO_FREE char *path = NULL;
+    uint8_t sha256[32], blake2b[32];
+    uint64_t size = 0;
+    int code = object_path(sign->url, &path);
     if (code)
         return code;
     assert(path);
     AUTO_FD from = open(path, O_RDONLY | O_CLOEXEC);
     if (from < 0)
         return cli_io(path, -errno);
+    int64_t n = copy(from, to, UINT64_MAX);
+    int r = n < 0 ? (int)n : hash_file(to, sha256, blake2b, &size);
+    if (r < 0)
+        return cli_io(part, r);
+    if (sign->sha256.len == 32 && memcmp(sha256, sign->sha256.data, 32) != 0)
+        return cli_error(E_OBJECT_MISMATCH, "the stored object is not what its name says");
+    return 0;
+}
+
+static int part_fill(const Rota__SignResult *sign, int to, const char *part)
+{
+    if (!transfer_is_for(sign->url))
+        return file_get(sign, to, part);
+    struct transfer t = transfer_of(sign, to);
+    return transfer_said(&t, transfer_get(&t), part);
+}
+
+int object_get(const Rota__SignResult *sign, const char *dir, const char *name)
+{
+    AUTO_FREE char *part = x_printf("%s/.%s.part", dir, name),
+                   *final = x_printf("%s/%s", dir, name);
     unlink(part);
-    AUTO_FD to = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    AUTO_FD to = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (to < 0)
         return cli_io(part, -errno);
     term_guard(part);
-    int64_t n = copy(from, to, UINT64_MAX);
-    if (n >= 0 && rename(part, final) < 0)
-        n = -errno;
-    if (n < 0)
+    int code = part_fill(sign, to, part);
+    if (!code && rename(part, final) < 0)
+        code = cli_io(final, -errno);
+    if (code)
         unlink(part);
     term_guard(NULL);
-    return n < 0 ? cli_io(final, (int)n) : 0;
+    return code;
 }

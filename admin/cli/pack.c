@@ -4,6 +4,7 @@
  * A folder itself is no entry: unpacking makes the folders that its files need. */
 #include "pack.h"
 
+#include "pack_rc.h"
 #include "text.h"
 
 #include <archive.h>
@@ -175,6 +176,33 @@ static int file_pack(struct pack *p, int dir, const char *name, const char *path
     return content_write(p, path, fd, (uint64_t)st.st_size);
 }
 
+/* Of an .npmrc its allowed lines travel, if it has any. */
+static int rc_pack(struct pack *p, int dir, const char *name, const char *path)
+{
+    AUTO_FD fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    const char *why = NULL;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        p->result->left_out++;
+        return 0;
+    }
+    AUTO_FREE char *text = pack_rc_text(fd, &why);
+    if (!text) {
+        p->result->left_out++;
+        if (why)
+            skip(p, path, why);
+        return 0;
+    }
+    size_t n = strlen(text);
+    st = (struct stat){.st_size = (off_t)n};
+    int r = entry_write(p, path, &st, NULL);
+    if (r < 0)
+        return err_pass(r);
+    p->result->files++;
+    p->result->bytes += n;
+    return archive_write_data(p->archive, text, n) == (la_ssize_t)n ? 0 : archive_fault(p->archive);
+}
+
 static int link_pack(struct pack *p, int dir, const char *name, const char *path)
 {
     char target[PATH_MAX];
@@ -222,6 +250,8 @@ static int folder_pack(struct pack *p, int dir, const char *path, unsigned depth
 static int entry_pack(struct pack *p, int dir, const char *name, const char *path, unsigned depth)
 {
     struct stat st;
+    if (strcmp(name, ".npmrc") == 0)
+        return rc_pack(p, dir, name, path);
     if (pack_is_left_out(path)) {
         p->result->left_out++;
         return 0;

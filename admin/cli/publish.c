@@ -27,8 +27,10 @@ struct publish_settings {
 static const struct option_row rows[] = {
     OPTION_STR(struct publish_settings, app, "app", "APP", NULL, "which app"),
     OPTION_STR(struct publish_settings, platform, "platform", "PLATFORM", NULL, "android or ios"),
-    OPTION_STR(struct publish_settings, source, "source", "SOURCE", NULL,
-               "dir:PATH (packed here) or upload:FILE (a tar.gz or tar.zst)"),
+    OPTION_STR(
+        struct publish_settings, source, "source", "SOURCE", NULL,
+        "dir:PATH (packed here), upload:FILE (a tar.gz or tar.zst) or git:https://HOST/PATH@REF "
+        "(fetched by the worker; REF is a branch, a tag or a commit in full)"),
     OPTION_STR(struct publish_settings, class, "class", "CLASS", NULL,
                "kind of job: bundle (without), task, or a worker's own"),
     OPTION_STR(struct publish_settings, account, "account", "ID", NULL,
@@ -85,7 +87,8 @@ static int settings_check(const struct cli *cli)
     if (is_bundle && (!s->platform || !*s->platform))
         return cli_error(E_FIELD_MISSING, "--platform is not given: android or ios");
     if (is_bundle && (!s->source || !*s->source))
-        return cli_error(E_SOURCE_NEEDED, "--source is not given: dir:PATH or upload:FILE");
+        return cli_error(E_SOURCE_NEEDED,
+                         "--source is not given: dir:PATH, upload:FILE or git:URL@REF");
     return 0;
 }
 
@@ -131,24 +134,27 @@ static void op_fill(const struct publish_settings *s, Rota__Publish *op)
 static int publish_once(struct cli *cli, Rota__Reply **ret_reply)
 {
     const struct publish_settings *s = cli->settings;
-    char source[SOURCE_TEXT_MAX + 1] = "", key[27];
+    struct source_sent sent = {0};
+    char key[27];
     Rota__Publish op = ROTA__PUBLISH__INIT;
     op_fill(s, &op);
     int code = times_fill(cli, &op);
     if (code)
         return code;
     if (s->source && *s->source) {
-        code = source_upload(cli, s->source, s->account, source);
+        code = source_upload(cli, s->source, s->account, &sent);
         if (code)
             return code;
-        op.source = source;
+        source_fill(&sent, &op);
     }
     if (!*op.idempotency_key) {
         rota_idempotency_key(key);
         op.idempotency_key = key;
     }
     CLI_REQUEST(request, PUBLISH, publish, &op);
-    return cli_call(cli, &request, ret_reply);
+    code = cli_call(cli, &request, ret_reply);
+    source_forget(&sent);
+    return code;
 }
 
 static int show_progress(void *arg, const Rota__Job *job)
@@ -210,9 +216,11 @@ const struct command command_publish = {
     .name = "publish",
     .args = "--app APP --platform PLATFORM --source SOURCE [--wait]",
     .about = "publishes a job and prints its id",
-    .details = "dir: packs a folder without .git, node_modules, .npmrc, .env*, ios/Pods and build "
+    .details = "dir: packs a folder without .git, node_modules, .env*, ios/Pods and build "
                "outputs, follows no "
-               "links, and prints how much it packed. With --wait the exit code is 0 when the job "
+               "links, and prints how much it packed; of an .npmrc the lines travel that builds "
+               "take (registries, ${NAME} for tokens), unless a secret stands in it. With --wait "
+               "the exit code is 0 when the job "
                "succeeded, 1 for any "
                "other end and 124 when --timeout ran out first; with --wait --json the job is "
                "printed once, at its end.",

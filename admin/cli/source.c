@@ -1,6 +1,9 @@
 /* source.c: the form decides, by a table, how an open file of the archive comes about; the rest is
- * the same for all forms. The packed archive lives in an unlinked temporary file, so that nothing
- * stays behind.   */
+ * the same for all forms. A packed archive lives in memory, and what is written to an unlinked
+ * temporary file is sealed, so that no copy of a source comes onto a disk here.
+ *
+ * The secret that the seal's key is derived from is the API key: the same archive published twice
+ * with it is the same object (see seal.h). */
 #include "source.h"
 
 #include "object.h"
@@ -11,8 +14,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* A file without a name, in TMPDIR. */
 static int temporary_open(void)
@@ -46,12 +51,12 @@ static int pack_failed(int outcome, const char *folder, const struct pack_result
 static int dir_open(const char *folder, int *ret_fd)
 {
     struct pack_result result;
-    AUTO_FD fd = temporary_open();
+    AUTO_FD fd = memfd_create("source.tar.gz", MFD_CLOEXEC);
     if (fd < 0)
-        return cli_io("a temporary file", -errno);
+        return cli_io("memory for the archive", -errno);
     int r = pack_folder(folder, fd, say_skipped, NULL, &result);
     if (r < 0)
-        return cli_io("a temporary file", r);
+        return cli_io("memory for the archive", r);
     if (r > 0)
         return pack_failed(r, folder, &result);
     char bytes[TEXT_SHORT_LEN + 1], packed[TEXT_SHORT_LEN + 1], count[TEXT_SHORT_LEN + 1];
@@ -71,18 +76,22 @@ static int file_open(const char *path, int *ret_fd)
     return 0;
 }
 
-static int git_open(const char *url, int *ret_fd)
+/* Nothing travels from here: the worker fetches it. */
+static int git_name(const char *source, char text[SOURCE_TEXT_MAX + 1])
 {
-    (void)ret_fd;
-    AUTO_FREE char *text = x_printf("git:%s: this version cannot fetch from git yet", url);
-    cli_say(error_row(E_SOURCE_INVALID)->name, "clone it and pass --source dir:PATH", text);
-    return EXIT_USAGE;
+    struct source_ref ref;
+    if (source_ref_parse(span_str(source), &ref) != 0)
+        /* Not repeated: it may hold a token. */
+        return cli_error(E_SOURCE_INVALID, "--source is not of the form git:https://HOST/PATH@REF, "
+                                           "without a user part or a query");
+    source_ref_text(&ref, text);
+    return 0;
 }
 
 static const struct source_form {
     const char *prefix;
     int (*open)(const char *rest, int *ret_fd);
-} forms[] = {{"dir:", dir_open}, {"upload:", file_open}, {"git:", git_open}};
+} forms[] = {{"dir:", dir_open}, {"upload:", file_open}};
 
 static int source_open(const char *source, int *ret_fd)
 {
@@ -91,7 +100,8 @@ static int source_open(const char *source, int *ret_fd)
         if (!strncmp(source, forms[i].prefix, n))
             return forms[i].open(source + n, ret_fd);
     }
-    return cli_error(E_SOURCE_INVALID, "--source %s: neither dir:PATH nor upload:FILE", source);
+    return cli_error(E_SOURCE_INVALID, "--source %s: none of dir:PATH, upload:FILE and git:URL@REF",
+                     source);
 }
 
 static int source_put(struct cli *cli, int fd, const char *account, const uint8_t sha256[32],
@@ -107,25 +117,89 @@ static int source_put(struct cli *cli, int fd, const char *account, const uint8_
     int code = cli_call(cli, &request, &reply);
     if (code || !*reply->sign_upload->url) /* no URL: the store has these bytes already */
         return code;
-    return object_put(reply->sign_upload->url, fd, size);
+    return object_put(reply->sign_upload, fd);
+}
+
+static void seal_choose(const struct cli *cli, const uint8_t sha256[32], struct seal *ret_seal)
+{
+    uint8_t other[32];
+    randombytes_buf(other, sizeof other);
+    struct span secret = cli->credential ? span_str(cli->credential) : span_of(other, sizeof other);
+    seal_derive(secret, sha256, ret_seal);
+    sodium_memzero(other, sizeof other);
+}
+
+/* The sealed form of the archive behind `plain`. */
+static int source_seal(struct cli *cli, const char *source, int plain, struct seal *seal,
+                       int *ret_fd)
+{
+    uint8_t sha256[32], blake2b[32];
+    uint64_t size;
+    char first[SEAL_MAGIC_LEN] = "";
+    int code = cli_connect(cli);
+    if (code)
+        return code;
+    AUTO_FD fd = temporary_open();
+    if (fd < 0)
+        return cli_io("a temporary file", -errno);
+    if (pread(plain, first, sizeof first, 0) == sizeof first && seal_begins(first, sizeof first))
+        return cli_error(E_SOURCE_INVALID, "%s is sealed already; name the archive itself", source);
+    int r = hash_file(plain, sha256, blake2b, &size);
+    if (r < 0 || lseek(plain, 0, SEEK_SET) < 0)
+        return cli_io(source, r < 0 ? r : -errno);
+    seal_choose(cli, sha256, seal);
+    r = seal_fd(seal, plain, fd);
+    if (r == SEAL_CHANGED)
+        return cli_error(E_SOURCE_INVALID, "%s changed while it was read", source);
+    if (r < 0)
+        return cli_io("a temporary file", r);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+static int sealed_upload(struct cli *cli, const char *source, const char *account,
+                         struct seal *seal, struct source_ref *ref)
+{
+    uint8_t blake2b[32];
+    uint64_t size = 0;
+    AUTO_FD plain = -1;
+    AUTO_FD sealed = -1;
+    int code = source_open(source, &plain);
+    if (!code)
+        code = source_seal(cli, source, plain, seal, &sealed);
+    if (code)
+        return code;
+    int r = hash_file(sealed, ref->sha256, blake2b, &size);
+    return r < 0 ? cli_io("a temporary file", r)
+                 : source_put(cli, sealed, account, ref->sha256, size);
 }
 
 int source_upload(struct cli *cli, const char *source, const char *account,
-                  char text[SOURCE_TEXT_MAX + 1])
+                  struct source_sent *ret_sent)
 {
     struct source_ref ref = {.kind = SOURCE_UPLOAD};
-    uint8_t blake2b[32];
-    uint64_t size = 0;
-    AUTO_FD fd = -1;
-    int code = source_open(source, &fd);
-    if (code)
-        return code;
-    int r = hash_file(fd, ref.sha256, blake2b, &size);
-    if (r < 0)
-        return cli_io(source, r);
-    code = source_put(cli, fd, account, ref.sha256, size);
-    if (code)
-        return code;
-    source_ref_text(&ref, text);
-    return 0;
+    struct seal seal = {0};
+    *ret_sent = (struct source_sent){0};
+    if (strncmp(source, "git:", 4) == 0)
+        return git_name(source, ret_sent->text);
+    int code = sealed_upload(cli, source, account, &seal, &ref);
+    if (!code) {
+        source_ref_text(&ref, ret_sent->text);
+        memcpy(ret_sent->key, seal.key, sizeof seal.key);
+        ret_sent->has_key = true;
+    }
+    sodium_memzero(&seal, sizeof seal);
+    return code;
+}
+
+void source_fill(struct source_sent *sent, Rota__Publish *op)
+{
+    op->source = sent->text;
+    if (sent->has_key)
+        op->source_key = (ProtobufCBinaryData){sizeof sent->key, sent->key};
+}
+
+void source_forget(struct source_sent *sent)
+{
+    sodium_memzero(sent, sizeof *sent);
 }

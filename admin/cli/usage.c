@@ -53,6 +53,9 @@ static int usage_run(struct cli *cli)
     for (size_t i = 0; i < reply->usage->n_month; i++)
         month_row(t, reply->usage->month[i]);
     table_print(t);
+    char has[TEXT_SHORT_LEN + 1], may[TEXT_SHORT_LEN + 1];
+    printf("storage: %s of %s\n", text_bytes(reply->usage->storage_bytes, has),
+           text_bytes(reply->usage->storage_bytes_max, may));
     return EXIT_OK;
 }
 
@@ -63,7 +66,9 @@ const struct command command_usage = {
     .details =
         "BUILDS are taken when a job is published, and given back when it never ran or was "
         "lost to a fault of ours. Limit and budget are those that hold now; a budget that is "
-        "reached refuses nothing: rota watch --all shows it as an event.",
+        "reached refuses nothing: rota watch --all shows it as an event. Storage is what the "
+        "artifacts take now, each object once; a build that would go beyond is refused "
+        "STORAGE_QUOTA.",
     .rows = usage_rows,
     .n_rows = ARRAY_LEN(usage_rows),
     .settings_bytes = sizeof(struct usage_settings),

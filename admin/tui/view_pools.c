@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { NAME_COLUMNS = 14, ROTATION_N = 3 };
+enum { NAME_COLUMNS = 14, ROTATION_N = 3, ROOM_LEFT = 22, ROOM_WARM = 32 };
 
 /* "last P2 ●●○": the tier of the last turn and the dispatches since. */
 static int rotation_draw(struct area a, int x, int y, const Rota__PoolStats *pool)
@@ -21,14 +21,20 @@ static int rotation_draw(struct area a, int x, int y, const Rota__PoolStats *poo
     return used;
 }
 
+/* "heat 5, 1h 59m left, 2 warm", as much of it as there is room for. */
 static void heat_draw(const struct model *m, struct area a, int x, int y,
                       const Rota__PoolStats *pool)
 {
-    char left[TEXT_SHORT_LEN + 1];
+    char left[TEXT_SHORT_LEN + 1], warm[TEXT_SHORT_LEN + 1] = "";
     int room = a.w - x - 1;
+    if (room >= ROOM_WARM)
+        snprintf(warm, sizeof warm, ", %u warm", pool->slots);
     if (pool->heat_slots && pool->heat_until_ms > m->now_ms)
-        putf(a, x, y, room, PAINT_WARN, "heat %u, %s%s", pool->heat_slots,
-             text_duration(pool->heat_until_ms - m->now_ms, left), room < 22 ? "" : " left");
+        putf(a, x, y, room, PAINT_WARN, "heat %u, %s%s%s", pool->heat_slots,
+             text_duration(pool->heat_until_ms - m->now_ms, left), room < ROOM_LEFT ? "" : " left",
+             warm);
+    else if (pool->ready && !pool->slots)
+        put(a, x, y, room, PAINT_WARN, "no worker");
     else
         put(a, x, y, room, PAINT_DIM, "heat off");
 }

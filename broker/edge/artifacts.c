@@ -1,73 +1,20 @@
-/* artifacts.c: names, folders and stored objects. What is uploaded and not yet checked: incoming.c.
- *
- * All work is relative to a descriptor of the root, so the store keeps working when the path above
- * it is renamed. Objects are 0600 in folders of 0700: they belong to accounts, and only the
- * broker's own user hands them out. */
+/* artifacts.c: names, the marker, and the way to the store that is in use. */
 #include "edge/artifacts_impl.h"
 
-#include <base/file.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char *const classes[] = {
     [ROTA__OBJECT_KIND__SOURCE] = "source", [ROTA__OBJECT_KIND__BUNDLE] = "bundle",
     [ROTA__OBJECT_KIND__ASSETS] = "assets", [ROTA__OBJECT_KIND__MAP] = "map",
-    [ROTA__OBJECT_KIND__BUILD_LOG] = "log",
+    [ROTA__OBJECT_KIND__BUILD_LOG] = "log", [ROTA__OBJECT_KIND__PROVENANCE] = "provenance",
+    [ROTA__OBJECT_KIND__OUTPUT] = "output",
 };
 
 const char *artifact_class(Rota__ObjectKind kind)
 {
     return (size_t)kind < ARRAY_LEN(classes) ? classes[kind] : NULL;
-}
-
-static int folder_make(int root_fd, const char *name, mode_t mode)
-{
-    if (mkdirat(root_fd, name, mode) == 0)
-        return fchmodat(root_fd, name, mode, 0) < 0 ? err_raise(-errno) : 0;
-    return errno == EEXIST ? 0 : err_raise(-errno);
-}
-
-/* Group members may pass through to an invitation they know, and see no other. */
-static int root_init(struct artifacts *a, const char *dir)
-{
-    int r = dir_make(dir, 0750);
-    if (r < 0)
-        return err_pass(r);
-    if (!realpath(dir, a->root))
-        return err_raise(-errno);
-    a->root_fd = open(a->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (a->root_fd < 0)
-        return err_raise(-errno);
-    r = folder_make(a->root_fd, "incoming", 0710);
-    for (size_t k = 1; r == 0 && k < ARRAY_LEN(classes); k++)
-        r = folder_make(a->root_fd, classes[k], 0700);
-    return r < 0 ? err_pass(r) : 0;
-}
-
-int artifacts_open(const char *dir, struct artifacts **ret_artifacts)
-{
-    struct artifacts *a = calloc(1, sizeof *a);
-    if (!a)
-        return err_raise(-ENOMEM);
-    a->root_fd = -1;
-    int r = root_init(a, dir);
-    if (r == 0)
-        *ret_artifacts = a;
-    else
-        artifacts_free(a);
-    return r < 0 ? err_pass(r) : 0;
-}
-
-struct artifacts *artifacts_free(struct artifacts *a)
-{
-    if (a && a->root_fd >= 0)
-        close(a->root_fd);
-    free(a);
-    return NULL;
 }
 
 void artifact_name(const struct artifact_id *id, char name[OBJECT_NAME_MAX])
@@ -77,95 +24,104 @@ void artifact_name(const struct artifact_id *id, char name[OBJECT_NAME_MAX])
     snprintf(name, OBJECT_NAME_MAX, "%s/%s/%s", artifact_class(id->kind), id->account, hex);
 }
 
-static bool is_plain(char c)
+bool artifact_hash_parse(const char *hex, size_t n, uint8_t ret_sha256[32])
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c && strchr("-._~/", c));
+    size_t got = 0;
+    return n == SHA256_HEX_LEN && strspn(hex, "0123456789abcdef") >= n &&
+           sodium_hex2bin(ret_sha256, 32, hex, n, NULL, &got, NULL) == 0 && got == 32;
 }
 
-void artifact_file_url(const struct artifacts *a, const char *name, char url[ARTIFACT_URL_MAX])
+/* ---- whose root it is ---- */
+
+static _Thread_local char owner[MARKER_BYTES_MAX + 1];
+
+const char *artifacts_owner(void)
 {
-    static const char hex[] = "0123456789ABCDEF";
-    char path[PATH_MAX + OBJECT_NAME_MAX];
-    snprintf(path, sizeof path, "%s/%s", a->root, name);
-    size_t at = (size_t)snprintf(url, ARTIFACT_URL_MAX, "file://");
-    for (const char *c = path; *c && at + 4 < ARTIFACT_URL_MAX; c++) {
-        if (is_plain(*c)) {
-            url[at++] = *c;
-            continue;
-        }
-        url[at++] = '%';
-        url[at++] = hex[(uint8_t)*c >> 4];
-        url[at++] = hex[(uint8_t)*c & 15];
-    }
-    url[at] = '\0';
+    return owner;
 }
 
-void artifacts_url(struct artifacts *a, const struct artifact_id *id, char url[ARTIFACT_URL_MAX])
+int marker_judge(const char *text, size_t n, const char *environment)
 {
-    char name[OBJECT_NAME_MAX];
-    artifact_name(id, name);
-    artifact_file_url(a, name, url);
+    while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+        n--;
+    snprintf(owner, sizeof owner, "%.*s", (int)n, text);
+    for (char *c = owner; *c; c++)
+        if ((unsigned char)*c < 0x21 || *c > 0x7e || *c == '"')
+            *c = '?';
+    return n == strlen(environment) && memcmp(text, environment, n) == 0 ? 0
+                                                                         : ARTIFACTS_ENVIRONMENT;
 }
 
-int artifact_folders(struct artifacts *a, const struct artifact_id *id)
+/* ---- the interface ---- */
+
+struct artifacts *artifacts_free(struct artifacts *a)
 {
-    char name[OBJECT_NAME_MAX];
-    const char *class = artifact_class(id->kind);
-    snprintf(name, sizeof name, "%s/%s", class, id->account);
-    int r = folder_make(a->root_fd, name, 0700);
-    return r < 0 ? err_pass(r) : artifact_sync(a, class);
+    return a ? a->ops->free(a) : NULL;
 }
 
-int artifact_sync(struct artifacts *a, const char *name)
+bool artifacts_are_remote(const struct artifacts *a)
 {
-    AUTO_FD fd = openat(a->root_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0)
-        return err_raise(-errno);
-    return 0;
+    return a->ops->is_remote;
 }
 
-static int object_open(struct artifacts *a, const struct artifact_id *id, int *ret_fd)
+void artifacts_stop(struct artifacts *a)
 {
-    char name[OBJECT_NAME_MAX];
-    artifact_name(id, name);
-    int fd = openat(a->root_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? ARTIFACTS_MISSING : err_raise(-errno);
-    *ret_fd = fd;
-    return 0;
+    if (a && a->ops->stop)
+        a->ops->stop(a);
+}
+
+void artifacts_reload(struct artifacts *a)
+{
+    if (a->ops->reload)
+        a->ops->reload(a);
+}
+
+unsigned artifacts_full_percent(struct artifacts *a)
+{
+    return a->ops->full_percent ? a->ops->full_percent(a) : 0;
+}
+
+int artifacts_invite(struct artifacts *a, const struct artifact_id *id, uint64_t size,
+                     uint64_t now_ms, char url[ARTIFACT_URL_MAX])
+{
+    return a->ops->invite(a, id, size, now_ms, url);
 }
 
 int artifacts_find(struct artifacts *a, const struct artifact_id *id, uint64_t *ret_size)
 {
-    char name[OBJECT_NAME_MAX];
-    struct stat st;
-    artifact_name(id, name);
-    if (fstatat(a->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT ? ARTIFACTS_MISSING : err_raise(-errno);
-    *ret_size = (uint64_t)st.st_size;
-    return 0;
+    return a->ops->find(a, id, ret_size);
+}
+
+int artifacts_take(struct artifacts *a, const struct artifact_id *id,
+                   const struct artifact_check *check, uint64_t *ret_size)
+{
+    return a->ops->take(a, id, check, ret_size);
+}
+
+int artifacts_url(struct artifacts *a, const struct artifact_id *id, uint64_t now_ms,
+                  char url[ARTIFACT_URL_MAX])
+{
+    return a->ops->url(a, id, now_ms, url);
 }
 
 int artifacts_read(struct artifacts *a, const struct artifact_id *id, uint64_t offset, void *p,
                    size_t n, size_t *ret_n)
 {
-    AUTO_FD fd = -1;
-    int r = object_open(a, id, &fd);
-    if (r)
-        return r;
-    ssize_t got = pread(fd, p, n, (off_t)offset);
-    if (got < 0)
-        return err_raise(-errno);
-    *ret_n = (size_t)got;
-    return 0;
+    return a->ops->read(a, id, offset, p, n, ret_n);
 }
 
 int artifacts_drop(struct artifacts *a, const struct artifact_id *id)
 {
-    char name[OBJECT_NAME_MAX];
-    artifact_name(id, name);
-    if (unlinkat(a->root_fd, name, 0) < 0 && errno != ENOENT)
-        return err_raise(-errno);
-    return 0;
+    return a->ops->drop(a, id);
+}
+
+int artifacts_sweep_incoming(struct artifacts *a, uint64_t now_ms, uint64_t age_ms)
+{
+    return a->ops->sweep_incoming(a, now_ms, age_ms);
+}
+
+int artifacts_walk_some(struct artifacts *a, const struct artifacts_walk *walk,
+                        struct artifacts_place *place)
+{
+    return a->ops->walk_some(a, walk, place);
 }

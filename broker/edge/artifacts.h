@@ -1,8 +1,10 @@
-/* artifacts.h: the local artifact store: files under one folder, named class/account/sha256.
+/* artifacts.h: the store of sources and of what builds leave: objects named class/account/sha256.
  *
- * A writer gets a folder of its own, incoming/TOKEN/, whose name cannot be guessed, and puts its
- * file "object" there; artifacts_take() checks the file and moves it to its name. Any thread, but
- * the same object only on one at a time (the vetting thread). */
+ * One interface, two stores: files under one folder (artifacts_local.c), and a bucket of an
+ * S3-compatible service (artifacts_s3.c). A writer gets a URL that is good for one object of one
+ * size and hash and one hour; artifacts_take() checks what came and makes it the object. What may
+ * take the time of a network trip in a bucket is marked (slow); the rest is quick in both. Any
+ * thread, but the same object only on one at a time (the vetting thread). */
 #pragma once
 
 #include "rota.pb-c.h"
@@ -16,8 +18,9 @@
 #include <sys/types.h>
 
 enum {
-    INCOMING_MAX = 10000,          /* uploads that wait at once */
-    INCOMING_AGE_MS_MAX = 3600000, /* then they are swept away; also how long a URL is good */
+    INCOMING_MAX = 10000,                    /* uploads that wait at once */
+    INCOMING_AGE_MS_MAX = 3600000,           /* how long a URL is good */
+    UNCLAIMED_AGE_MS_MAX = 24 * 3600 * 1000, /* what was uploaded and never named goes then */
     ARTIFACT_URL_MAX = 3 * PATH_MAX + 8,
 };
 
@@ -34,20 +37,48 @@ enum artifacts_outcome {
     ARTIFACTS_MISMATCH,    /* what was uploaded is something else */
     ARTIFACTS_TOO_MANY,    /* INCOMING_MAX */
     ARTIFACTS_TOO_LARGE,   /* than size_max, when any size up to it would do */
+    ARTIFACTS_AWAY,        /* the store cannot be reached, or refuses us: again later */
+    ARTIFACTS_ENVIRONMENT, /* the root belongs to another environment: artifacts_owner() */
 };
 
-MUST_USE int artifacts_open(const char *dir, struct artifacts **ret_artifacts);
+/* A folder, made when it is not there. `adopts`: a root that holds objects and no marker is taken
+ * for this environment's own. ARTIFACTS_ENVIRONMENT. */
+MUST_USE int artifacts_open_local(const char *dir, const char *environment, bool adopts,
+                                  struct artifacts **ret_artifacts);
+struct artifacts_s3_config {
+    const char *url;      /* "s3://BUCKET[/PREFIX]" */
+    const char *endpoint; /* "https://HOST[:PORT]"; http on loopback alone */
+    const char *region;
+    const char *credentials; /* a place of secrets.h */
+    const char *environment;
+};
+/* ARTIFACTS_ENVIRONMENT; ARTIFACTS_MISMATCH: the configuration cannot be used, logged with what to
+ * do. A bucket that cannot be reached now is no reason to refuse: until its marker was read, every
+ * call says ARTIFACTS_AWAY. (slow) */
+MUST_USE int artifacts_open_s3(const struct artifacts_s3_config *config,
+                               struct artifacts **ret_artifacts);
 struct artifacts *artifacts_free(struct artifacts *a);
 DEFINE_FREEP(artifacts)
+
+/* Whose root it is, after ARTIFACTS_ENVIRONMENT; of the last open in this thread. */
+const char *artifacts_owner(void);
+/* Can callers on other hosts use its URLs? */
+bool artifacts_are_remote(const struct artifacts *a);
+/* Ends the waits of calls under way: the process is about to stop. */
+void artifacts_stop(struct artifacts *a);
+/* Reads the credentials anew; what is wrong is logged, and the old ones stay. */
+void artifacts_reload(struct artifacts *a);
+/* How full the disk below is, in percent; 0: none that we know of. */
+unsigned artifacts_full_percent(struct artifacts *a);
 
 /* "bundle"; NULL for a kind that is none. */
 const char *artifact_class(Rota__ObjectKind kind);
 
 /* Makes a place for one upload and gives its URL. ARTIFACTS_TOO_MANY. */
-MUST_USE int artifacts_invite(struct artifacts *a, const struct artifact_id *id,
-                              char url[ARTIFACT_URL_MAX]);
+MUST_USE int artifacts_invite(struct artifacts *a, const struct artifact_id *id, uint64_t size,
+                              uint64_t now_ms, char url[ARTIFACT_URL_MAX]);
 
-/* Size of a stored object. ARTIFACTS_MISSING. */
+/* Size of a stored object. ARTIFACTS_MISSING. (slow) */
 MUST_USE int artifacts_find(struct artifacts *a, const struct artifact_id *id, uint64_t *ret_size);
 
 /* What an uploaded file must be. */
@@ -56,25 +87,40 @@ struct artifact_check {
     const uint8_t *blake2b;  /* NULL: not looked at */
 };
 /* Finds the upload, checks it, makes it durable under its name. ARTIFACTS_MISSING,
- * ARTIFACTS_MISMATCH, ARTIFACTS_TOO_LARGE; *ret_size is the object's, also when it is too large. */
+ * ARTIFACTS_MISMATCH, ARTIFACTS_TOO_LARGE; *ret_size is the object's, also when it is too large.
+ * (slow) */
 MUST_USE int artifacts_take(struct artifacts *a, const struct artifact_id *id,
                             const struct artifact_check *check, uint64_t *ret_size);
 
-/* Where a reader on this host finds the object. */
-void artifacts_url(struct artifacts *a, const struct artifact_id *id, char url[ARTIFACT_URL_MAX]);
+/* Where a reader finds the object, for an hour. */
+MUST_USE int artifacts_url(struct artifacts *a, const struct artifact_id *id, uint64_t now_ms,
+                           char url[ARTIFACT_URL_MAX]);
 
-/* At most n bytes from `offset`. ARTIFACTS_MISSING. */
+/* At most n bytes from `offset`. ARTIFACTS_MISSING. (slow) */
 MUST_USE int artifacts_read(struct artifacts *a, const struct artifact_id *id, uint64_t offset,
                             void *p, size_t n, size_t *ret_n);
 
-/* Absent is fine. */
+/* Absent is fine. (slow) */
 MUST_USE int artifacts_drop(struct artifacts *a, const struct artifact_id *id);
 
-/* Removes uploads that were never taken. */
-MUST_USE int artifacts_sweep_incoming(struct artifacts *a, uint64_t now_ms);
+/* Removes invitations that nobody used for an hour, and uploads that came before
+ * now_ms - `age_ms` and were never named. (slow) */
+MUST_USE int artifacts_sweep_incoming(struct artifacts *a, uint64_t now_ms, uint64_t age_ms);
 
-/* Calls `visit` for each stored object that is older than INCOMING_AGE_MS_MAX. `visit` may drop it.
- */
+/* Where a walk over all stored objects stands. All zero: at its beginning. */
+enum { ARTIFACTS_PLACE_MAX = 1536 };
+struct artifacts_place {
+    int kind;                     /* Rota__ObjectKind */
+    char at[ARTIFACTS_PLACE_MAX]; /* in its class, in the store's own words */
+    bool is_end;
+};
+/* Calls `visit` for some of the objects that were stored before now_ms - `age_ms`, and moves the
+ * place on. `visit` may drop the object. (slow) */
 typedef int artifacts_visit(void *arg, const struct artifact_id *id);
-MUST_USE int artifacts_walk(struct artifacts *a, uint64_t now_ms, artifacts_visit *visit,
-                            void *arg);
+struct artifacts_walk {
+    uint64_t now_ms, age_ms;
+    artifacts_visit *visit;
+    void *arg;
+};
+MUST_USE int artifacts_walk_some(struct artifacts *a, const struct artifacts_walk *walk,
+                                 struct artifacts_place *place);

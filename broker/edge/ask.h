@@ -4,6 +4,7 @@
 
 #include "edge/edge.h"
 #include "engine/query.h"
+#include "store/rows.h"
 
 struct ask {
     struct edge *edge;
@@ -22,3 +23,9 @@ ask_refuse(struct ask *a, enum error_code code, const char *format, ...);
 
 /* The live lease that a worker shows. E_LEASE_LOST when it is not, or no longer, the job's. */
 enum error_code ask_lease(struct ask *a, const Rota__LeaseRef *ref, struct board_lease *ret_lease);
+
+/* What opens the job's source, into the reply's sign_download: for the holder of its lease alone.
+ * Everybody else who may fetch the object gets what stands on the disk. E_SOURCE_GONE: the key is
+ * no more. The reply is to be wiped once it is sent. */
+enum error_code ask_source_key(struct ask *a, struct job_id job, const struct job_row *row);
+void ask_source_key_wipe(Rota__Reply *reply);

@@ -55,7 +55,7 @@ static int read_object(struct ask *a, const struct artifact_id *id, uint64_t off
     int r = artifacts_find(a->edge->artifacts, id, &size);
     if (r == 0 && offset > size)
         offset = size;
-    if (r == 0)
+    if (r == 0 && offset < size)
         r = artifacts_read(a->edge->artifacts, id, offset, buf, LOG_READ_BYTES_MAX, &n);
     if (r == 0)
         *ret_piece = (struct spool_piece){.offset = offset, .size = size, .n = n};
@@ -96,7 +96,9 @@ enum error_code ask_log_read(struct ask *a)
     int r = ARTIFACTS_MISSING;
     if (is_over && log_object(job, &id))
         r = read_object(a, &id, read->offset, buf, &piece);
-    if (r == ARTIFACTS_MISSING)
+    if (r == ARTIFACTS_AWAY)
+        return E_STORE_UNAVAILABLE;
+    if (r == ARTIFACTS_MISSING || r == ARTIFACTS_MISMATCH)
         r = spool_read(a->edge->spool, job_id, read->offset, buf, LOG_READ_BYTES_MAX, &piece);
     if (r < 0)
         return r == -ENOMEM ? E_MEMORY : E_STORE_FAULT;

@@ -1,9 +1,10 @@
-/* ask_objects.c: capabilities for the local artifact store, and attestations.
+/* ask_objects.c: capabilities: URLs of the artifact store.
  *
- * A capability is a file:// URL, so it is of use on this host only; callers from elsewhere are told
- * so instead of being handed a path. Sizes are checked here, before a byte travels. */
+ * With the store of files a capability is a file:// URL, of use on this host only; callers from
+ * elsewhere are told so instead of being handed a path. A bucket's URLs are good everywhere, and no
+ * question here makes a trip to it: what is stored stands in the database. Sizes and the account's
+ * storage are checked here, before a byte travels. */
 #include "edge/ask.h"
-#include "edge/statement.h"
 #include "engine/account_limits.h"
 #include "source_ref.h"
 #include "store/keys.h"
@@ -15,10 +16,9 @@
 
 /* Largest objects that no limit of the account bounds; 0: one does. */
 static const uint64_t size_max[] = {
-    [ROTA__OBJECT_KIND__BUNDLE] = 0,
-    [ROTA__OBJECT_KIND__ASSETS] = 0,
-    [ROTA__OBJECT_KIND__MAP] = 200000000,
-    [ROTA__OBJECT_KIND__BUILD_LOG] = 64000000,
+    [ROTA__OBJECT_KIND__BUNDLE] = 0,           [ROTA__OBJECT_KIND__ASSETS] = 0,
+    [ROTA__OBJECT_KIND__MAP] = 200000000,      [ROTA__OBJECT_KIND__BUILD_LOG] = 64000000,
+    [ROTA__OBJECT_KIND__PROVENANCE] = 1000000, [ROTA__OBJECT_KIND__OUTPUT] = 1000000000,
 };
 
 enum error_code ask_refuse(struct ask *a, enum error_code code, const char *format, ...)
@@ -55,7 +55,7 @@ static enum error_code ask_fault(struct ask *a, int r, const char *what)
 
 static enum error_code check_host(struct ask *a)
 {
-    if (a->in->peer.is_loopback)
+    if (a->in->peer.is_loopback || artifacts_are_remote(a->edge->artifacts))
         return E_OK;
     return ask_refuse(a, a->who.role == ROTA__ROLE__WORKER ? E_WORKER_HOST : E_NOT_ALLOWED,
                       "objects can be reached from the broker's own host only");
@@ -101,6 +101,30 @@ static enum error_code check_source_size(struct ask *a, uint64_t account, uint64
         return E_OK;
     return ask_refuse(a, E_SOURCE_TOO_LARGE, "the source has %llu bytes, at most %llu",
                       (unsigned long long)size, (unsigned long long)most);
+}
+
+/* What an account keeps is bounded; the finish counts again, and counts what is there already once.
+ */
+static enum error_code check_storage(struct ask *a, uint64_t account, const Rota__SignUpload *sign)
+{
+    struct key_buf k;
+    struct account_row row;
+    struct object_row object;
+    struct limits limits;
+    uint64_t bytes = sign->bundle_bytes > sign->size ? sign->bundle_bytes : sign->size;
+    enum error_code e = account_limits_of(a, account, &limits);
+    if (e || sign->kind == ROTA__OBJECT_KIND__BUILD_LOG)
+        return e; /* why a build failed can always be said */
+    if (row_get(a->q.txn, &account_row_type, key_u64(&k, account), &row) != 0)
+        return E_STORE_FAULT;
+    int r = row_get(a->q.txn, &object_row_type,
+                    key_object(&k, (uint8_t)sign->kind, account, sign->sha256.data), &object);
+    if (r == 0 || row.storage_bytes + bytes <= limits.storage_bytes_max)
+        return E_OK;
+    return ask_refuse(a, E_STORAGE_QUOTA,
+                      "it has %llu bytes; artifacts of the account take %llu of %llu already",
+                      (unsigned long long)bytes, (unsigned long long)row.storage_bytes,
+                      (unsigned long long)limits.storage_bytes_max);
 }
 
 /* A bundle and its assets count together. Each is announced alone, but with the size of both, so
@@ -162,7 +186,10 @@ static enum error_code upload_by_lease(struct ask *a, const Rota__SignUpload *si
     if (e)
         return e;
     id->account = account_name(a, row.account);
-    return id->account ? check_artifact_size(a, row.account, sign) : E_ACCOUNT_UNKNOWN;
+    if (!id->account)
+        return E_ACCOUNT_UNKNOWN;
+    e = check_artifact_size(a, row.account, sign);
+    return e ? e : check_storage(a, row.account, sign);
 }
 
 static enum error_code upload_invite(struct ask *a, const struct artifact_id *id, uint64_t size)
@@ -171,7 +198,9 @@ static enum error_code upload_invite(struct ask *a, const struct artifact_id *id
     Rota__SignResult *result = arena_alloc(a->q.arena, sizeof *result);
     if (!result)
         return E_MEMORY;
-    int r = artifacts_invite(a->edge->artifacts, id, url);
+    int r = artifacts_invite(a->edge->artifacts, id, size, a->q.wall_ms, url);
+    if (r == ARTIFACTS_AWAY)
+        return E_STORE_UNAVAILABLE;
     if (r == ARTIFACTS_TOO_MANY)
         return ask_refuse(a, E_OVERLOADED, "%d uploads are waiting", INCOMING_MAX);
     if (r < 0)
@@ -242,8 +271,9 @@ static enum error_code check_reader(struct ask *a, const Rota__SignDownload *sig
     return e == E_OK ? check_scope(a, sign->kind) : e;
 }
 
+/* The first of the kind, or the one of this name. */
 static enum error_code artifact_of(struct ask *a, struct job_id job, Rota__ObjectKind kind,
-                                   const Rota__Artifact **ret_artifact)
+                                   const char *name, const Rota__Artifact **ret_artifact)
 {
     struct key_buf k;
     struct done_row done;
@@ -255,7 +285,8 @@ static enum error_code artifact_of(struct ask *a, struct job_id job, Rota__Objec
             ? rota__finish__unpack(arena_allocator(a->q.arena), done.facts.n, done.facts.p)
             : NULL;
     for (size_t i = 0; finish && i < finish->n_artifact; i++) {
-        if (finish->artifact[i]->kind == kind) {
+        if (finish->artifact[i]->kind == kind &&
+            (!*name || strcmp(finish->artifact[i]->name, name) == 0)) {
             *ret_artifact = finish->artifact[i];
             return E_OK;
         }
@@ -279,7 +310,7 @@ static enum error_code download_id(struct ask *a, struct job_id job, const struc
         return E_OK;
     }
     const Rota__Artifact *artifact;
-    enum error_code e = artifact_of(a, job, id->kind, &artifact);
+    enum error_code e = artifact_of(a, job, id->kind, a->q.request->sign_download->name, &artifact);
     if (e == E_OK && artifact->sha256.len == sizeof id->sha256) {
         memcpy(id->sha256, artifact->sha256.data, sizeof id->sha256);
         *ret_name = artifact->name;
@@ -287,7 +318,24 @@ static enum error_code download_id(struct ask *a, struct job_id job, const struc
     return e;
 }
 
-static enum error_code download_grant(struct ask *a, const struct artifact_id *id, const char *name)
+/* Is it stored, and how large is it? ARTIFACTS_MISSING. */
+static int object_find(struct ask *a, uint64_t account, const struct artifact_id *id,
+                       uint64_t *ret_size)
+{
+    struct key_buf k;
+    struct object_row row;
+    int r = row_get(a->q.txn, &object_row_type,
+                    key_object(&k, (uint8_t)id->kind, account, id->sha256), &row);
+    if (r != 0)
+        return r < 0 ? err_pass(r) : ARTIFACTS_MISSING;
+    *ret_size = row.size;
+    return artifacts_are_remote(a->edge->artifacts)
+               ? 0
+               : artifacts_find(a->edge->artifacts, id, ret_size);
+}
+
+static enum error_code download_grant(struct ask *a, uint64_t account, const struct artifact_id *id,
+                                      const char *name)
 {
     char url[ARTIFACT_URL_MAX];
     uint64_t size;
@@ -295,12 +343,14 @@ static enum error_code download_grant(struct ask *a, const struct artifact_id *i
     uint8_t *sha256 = arena_alloc(a->q.arena, sizeof id->sha256);
     if (!result || !sha256)
         return E_MEMORY;
-    int r = artifacts_find(a->edge->artifacts, id, &size);
+    int r = object_find(a, account, id, &size);
     if (r == ARTIFACTS_MISSING)
         return id->kind == ROTA__OBJECT_KIND__SOURCE ? E_SOURCE_GONE : E_OBJECT_MISSING;
     if (r < 0)
         return ask_fault(a, r, "the object could not be looked at");
-    artifacts_url(a->edge->artifacts, id, url);
+    r = artifacts_url(a->edge->artifacts, id, a->q.wall_ms, url);
+    if (r)
+        return E_STORE_UNAVAILABLE;
     rota__sign_result__init(result);
     memcpy(sha256, id->sha256, sizeof id->sha256);
     result->url = arena_str(a->q.arena, url);
@@ -332,49 +382,9 @@ enum error_code ask_sign_download(struct ask *a)
     e = check_reader(a, sign, job, &row);
     if (e == E_OK)
         e = download_id(a, job, &row, &id, &name);
-    return e ? e : download_grant(a, &id, name);
-}
-
-/* ---- attestation ---- */
-
-static enum error_code attest_sign(struct ask *a, const char *text)
-{
-    Rota__AttestResult *result = arena_alloc(a->q.arena, sizeof *result);
-    Rota__Attestation *att = arena_alloc(a->q.arena, sizeof *att);
-    uint8_t *signature = arena_alloc(a->q.arena, SIGN_BYTES);
-    char key_id[SIGN_KEY_ID_LEN + 1];
-    if (!result || !att || !signature)
-        return E_MEMORY;
-    rota__attest_result__init(result);
-    rota__attestation__init(att);
-    sign_statement(a->edge->keys.sign_secret, text, signature);
-    sign_key_id(a->edge->keys.sign_public, key_id);
-    att->statement = arena_str(a->q.arena, text);
-    att->key_id = arena_str(a->q.arena, key_id);
-    if (!att->statement || !att->key_id)
-        return E_MEMORY;
-    att->signature = (ProtobufCBinaryData){SIGN_BYTES, signature};
-    result->attestation = att;
-    a->q.reply->attest = result;
-    a->q.reply->result_case = ROTA__REPLY__RESULT_ATTEST;
-    return E_OK;
-}
-
-enum error_code ask_attest(struct ask *a)
-{
-    const Rota__Attest *attest = a->q.request->attest;
-    struct board_lease lease = {0};
-    struct job_row row = {0};
-    char text[STATEMENT_LEN_MAX];
-    enum error_code e = ask_lease(a, attest->lease, &lease);
-    if (e)
-        return e;
-    if (lease.cancelling)
-        return E_CANCELLED;
-    e = job_row_of(a, lease.job, &row);
-    if (e)
-        return e;
-    if (!attest->artifact || statement_of(a->edge, lease.job, &row, attest->artifact, text) != 0)
-        return ask_refuse(a, E_FIELD_MISSING, "attest.artifact needs kind, size and both hashes");
-    return attest_sign(a, text);
+    if (e == E_OK)
+        e = download_grant(a, row.account, &id, name);
+    return e == E_OK && sign->lease && sign->kind == ROTA__OBJECT_KIND__SOURCE
+               ? ask_source_key(a, job, &row)
+               : e;
 }

@@ -6,6 +6,8 @@
 #include "edge/artifacts.h"
 #include "edge/keys.h"
 #include "edge/settings.h"
+#include "edge/signer.h"
+#include "edge/source_keys.h"
 #include "edge/spool.h"
 #include "edge/watch.h"
 #include "engine/auth.h"
@@ -20,7 +22,8 @@ enum { ENVIRONMENT_MAX = 64, STOP_NONE = -1 };
 struct edge {
     const struct settings *settings;
     char environment[ENVIRONMENT_MAX + 1];
-    struct keys keys;
+    struct keys keys; /* the signing key is with the signer */
+    struct signer *signer;
     uint64_t started_boot_ms;
     struct store *store;
     struct auth *auth;
@@ -29,6 +32,7 @@ struct edge {
     struct endpoint *endpoint;
     struct artifacts *artifacts;
     struct app_keys *app_keys;
+    struct source_keys *source_keys;
     struct spool *spool;
     struct watches *watches;
     struct vet *vet;

@@ -64,6 +64,8 @@ static const struct row_type *const types[TABLE_COUNT] = {
     [TABLE_APP_NEW] = &app_new_row_type,
     [TABLE_SOURCE_DUE] = &source_due_row_type,
     [TABLE_ERASE] = &erase_row_type,
+    [TABLE_OBJECT_DUE] = &object_due_row_type,
+    [TABLE_GOING] = &going_row_type,
 };
 
 /* An account's counts in a pool: as stored, less one for each job that was found there. */

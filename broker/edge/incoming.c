@@ -6,7 +6,7 @@
  * own user is then renamed; a file of another user is copied first and the copy is checked, because
  * its owner could still write to it. The object and its folder are on the disk before anybody hears
  * that it is there.     */
-#include "edge/artifacts_impl.h"
+#include "edge/artifacts_local.h"
 #include "sign.h"
 
 #include <base/file.h>
@@ -29,8 +29,12 @@ static void incoming_prefix(const struct artifact_id *id, char prefix[PREFIX_LEN
     sodium_bin2hex(prefix, PREFIX_LEN + 1, hash, PREFIX_LEN / 2);
 }
 
-int artifacts_invite(struct artifacts *a, const struct artifact_id *id, char url[ARTIFACT_URL_MAX])
+int local_invite(struct artifacts *store, const struct artifact_id *id, uint64_t size,
+                 uint64_t now_ms, char url[ARTIFACT_URL_MAX])
 {
+    struct local *a = local_of(store);
+    (void)size;
+    (void)now_ms;
     char name[INCOMING_NAME_MAX + 16], prefix[PREFIX_LEN + 1], hex[2 * TOKEN_BYTES + 1];
     uint8_t token[TOKEN_BYTES];
     if (atomic_load(&a->incoming_n) >= INCOMING_MAX)
@@ -43,12 +47,12 @@ int artifacts_invite(struct artifacts *a, const struct artifact_id *id, char url
         return err_raise(-errno);
     atomic_fetch_add(&a->incoming_n, 1);
     snprintf(name + n, sizeof name - (size_t)n, "/object");
-    artifact_file_url(a, name, url);
+    local_url(a, name, url);
     return 0;
 }
 
 /* Removes an invitation and whatever a writer left in it. */
-static void incoming_drop(struct artifacts *a, const char *dir)
+static void incoming_drop(struct local *a, const char *dir)
 {
     char path[INCOMING_NAME_MAX + 300];
     snprintf(path, sizeof path, "incoming/%s", dir);
@@ -111,23 +115,23 @@ static int file_copy(int from, int to)
 
 /* Gives the checked file its name. `path` is the upload, `name` the object, both relative to the
  * root. */
-static int file_rename(struct artifacts *a, const struct artifact_id *id, int fd, const char *path)
+static int file_rename(struct local *a, const struct artifact_id *id, int fd, const char *path)
 {
     char name[OBJECT_NAME_MAX];
     artifact_name(id, name);
     if (fchmod(fd, 0600) < 0 || fsync(fd) < 0)
         return err_raise(-errno);
-    int r = artifact_folders(a, id);
+    int r = local_folders(a, id);
     if (r < 0)
         return err_pass(r);
     if (renameat(a->root_fd, path, a->root_fd, name) < 0)
         return err_raise(-errno);
     *strrchr(name, '/') = '\0';
-    return artifact_sync(a, name);
+    return local_sync(a, name);
 }
 
 /* A file that another user owns: the broker's own copy is what gets checked and named. */
-static int foreign_take(struct artifacts *a, const struct artifact_id *id,
+static int foreign_take(struct local *a, const struct artifact_id *id,
                         const struct artifact_check *check, const char *dir, int from,
                         uint64_t *ret_size)
 {
@@ -144,7 +148,7 @@ static int foreign_take(struct artifacts *a, const struct artifact_id *id,
 }
 
 /* Tries one invitation. */
-static int incoming_try(struct artifacts *a, const struct artifact_id *id,
+static int incoming_try(struct local *a, const struct artifact_id *id,
                         const struct artifact_check *check, const char *dir, uint64_t *ret_size)
 {
     char path[INCOMING_NAME_MAX + 300];
@@ -166,7 +170,7 @@ static int incoming_try(struct artifacts *a, const struct artifact_id *id,
 }
 
 /* NULL: errno says why. */
-static DIR *incoming_open(struct artifacts *a)
+static DIR *incoming_open(struct local *a)
 {
     int fd = openat(a->root_fd, "incoming", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -175,9 +179,10 @@ static DIR *incoming_open(struct artifacts *a)
     return d;
 }
 
-int artifacts_take(struct artifacts *a, const struct artifact_id *id,
-                   const struct artifact_check *check, uint64_t *ret_size)
+int local_take(struct artifacts *store, const struct artifact_id *id,
+               const struct artifact_check *check, uint64_t *ret_size)
 {
+    struct local *a = local_of(store);
     char prefix[PREFIX_LEN + 1];
     int r, result = ARTIFACTS_MISSING;
     DIR *d = incoming_open(a);
@@ -199,18 +204,32 @@ int artifacts_take(struct artifacts *a, const struct artifact_id *id,
     return result < 0 ? err_pass(result) : result;
 }
 
-int artifacts_sweep_incoming(struct artifacts *a, uint64_t now_ms)
+/* How old an invitation is, or when something came, how old that is and how old it may get. */
+static bool is_over(struct local *a, const char *dir, uint64_t now_ms, uint64_t age_ms)
 {
+    char path[INCOMING_NAME_MAX + 300];
+    struct stat st;
+    snprintf(path, sizeof path, "incoming/%s/object", dir);
+    if (fstatat(a->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        *strrchr(path, '/') = '\0';
+        age_ms = age_ms < INCOMING_AGE_MS_MAX ? age_ms : INCOMING_AGE_MS_MAX;
+        if (fstatat(a->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            return false;
+    }
+    return (uint64_t)st.st_mtim.tv_sec * 1000 + age_ms < now_ms;
+}
+
+int local_sweep_incoming(struct artifacts *store, uint64_t now_ms, uint64_t age_ms)
+{
+    struct local *a = local_of(store);
     unsigned n = 0;
     DIR *d = incoming_open(a);
     if (!d)
         return err_raise(-errno);
     for (struct dirent *e; (e = readdir(d));) {
-        struct stat st;
-        if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        if (e->d_name[0] == '.')
             continue;
-        uint64_t at_ms = (uint64_t)st.st_mtim.tv_sec * 1000;
-        if (at_ms + INCOMING_AGE_MS_MAX < now_ms)
+        if (is_over(a, e->d_name, now_ms, age_ms))
             incoming_drop(a, e->d_name);
         else
             n++;

@@ -9,13 +9,13 @@
 #include <base/file.h>
 #include <base/log.h>
 #include <errno.h>
-#include <limits.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static void key_path(const char *data_dir, const char *name, char path[PATH_MAX])
+void keys_path(const char *data_dir, const char *name, char path[PATH_MAX])
 {
     snprintf(path, PATH_MAX, "%s/keys%s%s", data_dir, *name ? "/" : "", name);
 }
@@ -23,7 +23,7 @@ static void key_path(const char *data_dir, const char *name, char path[PATH_MAX]
 static int key_write(const char *data_dir, const char *name, const uint8_t *key, size_t n)
 {
     char path[PATH_MAX];
-    key_path(data_dir, name, path);
+    keys_path(data_dir, name, path);
     return file_write(path, 0600, key, n);
 }
 
@@ -31,7 +31,7 @@ int keys_make(const char *data_dir, struct keys *ret_keys)
 {
     char path[PATH_MAX];
     struct stat st;
-    key_path(data_dir, "hash.key", path);
+    keys_path(data_dir, "hash.key", path);
     if (stat(path, &st) == 0) {
         log_error("keys.refused",
                   "path=%s why=\"there are keys already\" hint=\"choose another "
@@ -39,7 +39,7 @@ int keys_make(const char *data_dir, struct keys *ret_keys)
                   path);
         return KEYS_REFUSED;
     }
-    key_path(data_dir, "", path);
+    keys_path(data_dir, "", path);
     int r = dir_make(path, 0700);
     if (r < 0)
         return err_pass(r);
@@ -48,7 +48,7 @@ int keys_make(const char *data_dir, struct keys *ret_keys)
     r = key_write(data_dir, "hash.key", ret_keys->hash_key, sizeof ret_keys->hash_key);
     if (r == 0)
         r = key_write(data_dir, "sign.key", ret_keys->sign_secret, sizeof ret_keys->sign_secret);
-    key_path(data_dir, "sign.pub", path);
+    keys_path(data_dir, "sign.pub", path);
     if (r == 0)
         r = sign_public_write(path, ret_keys->sign_public);
     return r < 0 ? err_pass(r) : 0;
@@ -64,7 +64,7 @@ static int key_read(const char *data_dir, const char *name, uint8_t *key, size_t
 {
     char path[PATH_MAX], *text = NULL;
     size_t got = 0;
-    key_path(data_dir, name, path);
+    keys_path(data_dir, name, path);
     int r = file_read_secret(path, n, &text, &got);
     if (r == -EPERM)
         return refuse(path, "group or others may read it",
@@ -86,7 +86,7 @@ static int dir_check(const char *data_dir)
 {
     char path[PATH_MAX];
     struct stat st;
-    key_path(data_dir, "", path);
+    keys_path(data_dir, "", path);
     if (stat(path, &st) < 0)
         return errno == ENOENT ? refuse(path, "it is missing",
                                         "make the environment with rotad init --data DIR")
@@ -96,10 +96,30 @@ static int dir_check(const char *data_dir)
     return 0;
 }
 
+static bool is_public_half(const char *path, const struct keys *keys)
+{
+    uint8_t public[SIGN_PUBLIC_BYTES];
+    return sign_public_read(path, public) == 0 &&
+           memcmp(public, keys->sign_public, sizeof public) == 0;
+}
+
+/* A rotation announces its key in sign.pub.next, replaces sign.key, then sign.pub. */
+static int public_half_check(const char *data_dir, const struct keys *keys)
+{
+    char path[PATH_MAX], next[PATH_MAX];
+    keys_path(data_dir, "sign.pub", path);
+    keys_path(data_dir, "sign.pub.next", next);
+    if (is_public_half(path, keys))
+        return 0;
+    if (!is_public_half(next, keys))
+        return refuse(path, "it is not the public half of sign.key",
+                      "restore both from where they were kept");
+    int r = sign_public_write(path, keys->sign_public);
+    return r < 0 ? err_pass(r) : 0;
+}
+
 int keys_load(const char *data_dir, struct keys *ret_keys)
 {
-    char path[PATH_MAX];
-    uint8_t public[SIGN_PUBLIC_BYTES];
     int r = dir_check(data_dir);
     if (r == 0)
         r = key_read(data_dir, "hash.key", ret_keys->hash_key, sizeof ret_keys->hash_key);
@@ -108,13 +128,8 @@ int keys_load(const char *data_dir, struct keys *ret_keys)
     if (r)
         return r < 0 ? err_pass(r) : r;
     crypto_sign_ed25519_sk_to_pk(ret_keys->sign_public, ret_keys->sign_secret);
-    key_path(data_dir, "sign.pub", path);
-    r = sign_public_read(path, public);
-    if (r < 0 || memcmp(public, ret_keys->sign_public, sizeof public) != 0)
-        return refuse(path, "it is not the public half of sign.key",
-                      "restore both from where they "
-                      "were kept");
-    return 0;
+    r = public_half_check(data_dir, ret_keys);
+    return r < 0 ? err_pass(r) : r;
 }
 
 void keys_wipe(struct keys *keys)

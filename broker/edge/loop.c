@@ -10,6 +10,7 @@
 #include <base/clock.h>
 #include <base/exit.h>
 #include <base/log.h>
+#include <sodium.h>
 
 enum { IDLE_MS_MAX = 1000, DRAIN_MS = 250 };
 
@@ -36,9 +37,30 @@ static void hear(struct loop *l, const struct inbound *list)
     }
 }
 
+/* Of jobs that need their source no more, before anybody hears that they have ended. Keys that came
+ * stand in the key file by now. */
+static void source_keys_settle(struct loop *l)
+{
+    struct source_keys *keys = l->edge->source_keys;
+    int r = 0;
+    if (!l->fx.sources)
+        return;
+    for (struct effect_source *s = l->fx.sources; s; s = s->next) {
+        if (s->key)
+            sodium_memzero(s->key, SEAL_KEY_BYTES);
+        else if (r == 0)
+            r = source_keys_destroy(keys, s->job);
+    }
+    if (r == 0)
+        r = source_keys_flush(keys);
+    if (r < 0)
+        edge_die("source_keys.destroy");
+}
+
 static void speak(struct loop *l)
 {
     struct edge *edge = l->edge;
+    source_keys_settle(l);
     for (struct effect_pipe *p = l->fx.known; p; p = p->next)
         endpoint_pipe_is_known(edge->endpoint, p->pipe);
     for (struct effect_reply *e = l->fx.replies; e; e = e->next)
@@ -57,6 +79,14 @@ static void speak(struct loop *l)
     }
 }
 
+/* Requests that were vetted may have brought a secret or the key of a source. */
+static void request_end(struct inbound *in)
+{
+    if (in->is_vetted)
+        sodium_memzero((void *)(uintptr_t)in->bytes, in->n);
+    inbound_free(in);
+}
+
 /* What becomes of each request after its turn. */
 static void let_go(struct loop *l, struct inbound *list)
 {
@@ -71,7 +101,7 @@ static void let_go(struct loop *l, struct inbound *list)
         }
         if (in->is_vetted)
             vet_release(l->edge->vet, in);
-        inbound_free(in);
+        request_end(in);
     }
 }
 

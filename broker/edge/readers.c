@@ -141,6 +141,7 @@ static bool reader_answer(struct reader *rd, struct inbound *in, bool must, uint
         !query_watch_is_news(&a.q, ret_from))
         return false;
     ask_speak(&a, e);
+    ask_source_key_wipe(&reply);
     return true;
 }
 

@@ -6,10 +6,12 @@
  * thread end, then the sockets close, and the database last. */
 #include "edge/serve.h"
 
+#include "edge/artifacts_up.h"
 #include "edge/loop.h"
 #include "edge/notify.h"
 #include "edge/readers.h"
 #include "edge/vet.h"
+#include "edge/wake.h"
 #include "store/keys.h"
 #include "store/rows.h"
 
@@ -124,12 +126,31 @@ static int app_keys_up(struct edge *edge)
     return r;
 }
 
+static bool source_is_gone(void *arg, struct job_id job)
+{
+    return !source_is_wanted(arg, job);
+}
+
+/* Keys of jobs that were never committed, or have ended, while a crash came between go now. */
+static int source_keys_up(struct edge *edge)
+{
+    AUTO(txn) txn = NULL;
+    size_t gone = 0;
+    int r = source_keys_open(edge->settings->data, &edge->source_keys);
+    if (r == 0)
+        r = store_snapshot(edge->store, &txn);
+    if (r == 0)
+        r = source_keys_sweep(edge->source_keys, source_is_gone, txn, &gone);
+    if (gone)
+        log_info("source_keys.swept", "destroyed=%zu", gone);
+    return r;
+}
+
 static int memory_up(struct edge *edge)
 {
-    char spool_dir[PATH_MAX], artifacts_dir[PATH_MAX];
+    char spool_dir[PATH_MAX];
     const struct settings *s = edge->settings;
     snprintf(spool_dir, sizeof spool_dir, "%s/spool", s->data);
-    snprintf(artifacts_dir, sizeof artifacts_dir, "%s/artifacts", s->data);
     int r = auth_new(edge->environment, edge->keys.hash_key, &edge->auth);
     if (r == 0)
         r = board_new(&edge->board);
@@ -140,9 +161,10 @@ static int memory_up(struct edge *edge)
     if (r == 0)
         r = spool_open(spool_dir, clock_wall_ms(), &edge->spool);
     if (r == 0)
-        r = artifacts_open(s->artifacts ? s->artifacts : artifacts_dir, &edge->artifacts);
-    if (r == 0)
         r = app_keys_up(edge);
+    _Static_assert((int)APP_KEYS_REFUSED == (int)SOURCE_KEYS_REFUSED, "one answer for both");
+    if (r == 0)
+        r = source_keys_up(edge);
     if (r == APP_KEYS_REFUSED)
         return EXIT_CONFIG;
     return r < 0 ? exit_of_fault("set up the folders of the environment") : EXIT_OK;
@@ -163,6 +185,21 @@ static void random_fill(void *arg, void *p, size_t n)
     used += n;
 }
 
+static int key_keep(void *arg, struct job_id job, const uint8_t *key)
+{
+    return source_keys_put(arg, job, key);
+}
+
+static int key_drop(void *arg, struct job_id job)
+{
+    return source_keys_destroy(arg, job);
+}
+
+static int keys_flush(void *arg)
+{
+    return source_keys_flush(arg);
+}
+
 static int engine_up(struct edge *edge, struct engine **ret_engine)
 {
     struct engine_config config = {
@@ -172,7 +209,10 @@ static int engine_up(struct edge *edge, struct engine **ret_engine)
         .environment = edge->environment,
         .hash_key = edge->keys.hash_key,
         .lease_ms = edge->settings->lease_ms,
+        .store_is_remote = artifacts_are_remote(edge->artifacts),
+        .git_hosts = &edge->settings->git_hosts,
         .random = random_fill,
+        .source_keeper = {key_keep, key_drop, keys_flush, edge->source_keys},
         .kept_succeeded = edge->settings->keep_succeeded,
         .kept_failed = edge->settings->keep_failed,
         .kept_ms = edge->settings->keep_days * 24 * 3600 * 1000,
@@ -258,19 +298,28 @@ static sigset_t signals_block(void)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
     return set;
 }
 
-/* Ends with the process, or by SIGTERM from the main thread once everything else is down. */
+static void reload(struct edge *edge)
+{
+    signer_reload(edge->signer);
+    artifacts_reload(edge->artifacts);
+}
+
+/* SIGHUP reads the signing key and the bucket's credentials anew. Ends with the process, or by SIGTERM from the main thread once
+ * everything else is down. */
 static void *signals_main(void *arg)
 {
     struct edge *edge = arg;
     sigset_t set = signals_block();
-    int got = 0;
-    if (sigwait(&set, &got) == 0 && atomic_load(&edge->stop) == STOP_NONE) {
+    int got = 0, r = sigwait(&set, &got);
+    for (; r == 0 && got == SIGHUP; r = sigwait(&set, &got))
+        reload(edge);
+    if (r == 0 && atomic_load(&edge->stop) == STOP_NONE) {
         log_info("stop.asked", "signal=%s", got == SIGINT ? "INT" : "TERM");
         edge_stop(edge, EXIT_OK);
     }
@@ -279,13 +328,24 @@ static void *signals_main(void *arg)
 
 /* ---- up, run, down ---- */
 
+static int waker_up(struct edge *edge, struct waker **ret_waker)
+{
+    const struct settings *s = edge->settings;
+    const struct wake_config config = {
+        .board = edge->board, .program = s->wake_command, .every_ms = s->wake_every * 1000};
+    return s->wake_command ? waker_start(&config, ret_waker) : 0;
+}
+
 static int run(struct edge *edge, struct engine *engine)
 {
     const struct settings *s = edge->settings;
     AUTO(readers) readers = NULL;
+    AUTO(waker) waker = NULL;
     int r = vet_start(edge, &edge->vet);
     if (r == 0)
         r = readers_start(edge, &readers);
+    if (r == 0)
+        r = waker_up(edge, &waker);
     if (r == 0)
         r = endpoint_start(edge->endpoint);
     if (r < 0)
@@ -312,6 +372,7 @@ static int threads_up_and_run(struct edge *edge)
     if (pthread_create(&signals, NULL, signals_main, edge))
         return exit_of_fault("start the threads");
     code = run(edge, engine);
+    artifacts_stop(edge->artifacts); /* nobody waits for a store that is away */
     edge->vet = vet_free(edge->vet);
     edge_stop(edge, code);   /* so that the thread of signals ends without a word */
     kill(getpid(), SIGTERM); /* blocked everywhere, so it goes to the thread that waits for it */
@@ -324,12 +385,19 @@ static int serve(const struct settings *s)
     struct edge edge = {.settings = s, .stop = STOP_NONE, .started_boot_ms = clock_boot_ms()};
     signals_block();
     limits_raise();
+    if (s->wake_command && !wake_program_is_good(s->wake_command))
+        return refuse(EXIT_CONFIG, "--wake-command is no program that can be run",
+                      "name it by its absolute path, and make it executable for rotad's user");
     int r = keys_load(s->data, &edge.keys);
+    if (r == 0)
+        r = signer_new(s->data, &edge.keys, &edge.signer);
     if (r < 0)
         exit_of_fault("read the keys");
     int code = r ? EXIT_CONFIG : store_up(&edge);
     if (code == EXIT_OK)
         code = memory_up(&edge);
+    if (code == EXIT_OK)
+        code = artifacts_up(&edge);
     if (code == EXIT_OK)
         code = threads_up_and_run(&edge);
     edge.endpoint = endpoint_free(edge.endpoint);
@@ -337,10 +405,12 @@ static int serve(const struct settings *s)
     edge.inbox = inbox_free(edge.inbox);
     edge.artifacts = artifacts_free(edge.artifacts);
     edge.app_keys = app_keys_free(edge.app_keys);
+    edge.source_keys = source_keys_free(edge.source_keys);
     edge.spool = spool_free(edge.spool);
     edge.board = board_free(edge.board);
     edge.auth = auth_free(edge.auth);
     edge.store = store_free(edge.store);
+    edge.signer = signer_free(edge.signer);
     keys_wipe(&edge.keys);
     log_info("stopped", "code=%d", code);
     return code;

@@ -1,4 +1,4 @@
-/* settings.c: the two option tables of rotad. Every setting has one row here; --help, the manual
+/* settings.c: the option tables of rotad. Every setting has one row here; --help, the manual
  * and the checks of range come from it. */
 #include "edge/settings.h"
 
@@ -28,14 +28,33 @@ static const struct option_row serve_rows[] = {
       "address space of the database; the file grows only as needed"),
     S(U64, quota_bytes, "quota-bytes", "BYTES", 0, 0, 1ull << 46,
       "refuse publishes when the database uses more; 0: what the disk holds"),
-    S(STR, artifacts, "artifacts", "DIR", NULL, "folder of sources and bundles (DATA/artifacts)"),
+    S(STR, artifacts, "artifacts", "DIR", NULL,
+      "folder of sources and bundles (DATA/artifacts), or s3://BUCKET[/PREFIX]"),
+    S(STR, s3_endpoint, "s3-endpoint", "URL", NULL,
+      "https://HOST[:PORT] of the bucket's service; http:// on loopback alone"),
+    S(STR, s3_region, "s3-region", "NAME", "us-east-1", "region of the bucket"),
+    S(STR, s3_credentials, "s3-credentials", "PLACE", NULL,
+      "file:PATH (mode 0600), env:NAME or command:PROGRAM that gives the bucket's credentials: two "
+      "lines, id and secret, or an AWS credentials file; read again on SIGHUP"),
+    S(U64, artifacts_full_percent, "artifacts-full-percent", "N", 90, 1, 100,
+      "so full is the disk of the artifacts when what nobody has named goes after an hour"),
     S(U64, source_bytes_max, "source-bytes-max", "BYTES", 500000000, 1, 1ull << 40,
       "largest source archive that may be uploaded, whatever the account's limit"),
+    S(LIST, git_host, "git-host", "HOST[:PORT]",
+      "host that sources git: may come from; may be repeated; default: github.com, gitlab.com"),
     S(U64, keep_succeeded, "keep-succeeded", "N", 1000, 1, 1000000,
       "newest succeeded jobs that are kept of each account"),
     S(U64, keep_failed, "keep-failed", "N", 5000, 1, 1000000,
       "newest other ended jobs that are kept of each account"),
     S(U64, keep_days, "keep-days", "DAYS", 90, 1, 3650, "how long ended jobs are kept at most"),
+    S(STR, wake_command, "wake-command", "PROGRAM", NULL,
+      "run PROGRAM when a pool has work and no worker, or fewer warm slots than it is heated to; "
+      "it "
+      "finds ROTA_POOL, ROTA_BACKLOG, ROTA_SLOTS_NOW and ROTA_SLOTS_WANTED in its environment"),
+    S(U64, wake_every, "wake-every", "SECONDS", 15, 1, 3600,
+      "the shortest time between two runs of it for one pool; doubled, up to 20 times as long, "
+      "while "
+      "no worker comes"),
     S(FLAG, no_self_probe, "no-self-probe",
       "do not watch over the ipc listeners (for the test that shows why one should)"),
 };
@@ -51,10 +70,14 @@ static const struct option_row fsck_rows[] = {
     OPTION_STR(struct fsck_settings, data, "data", "DIR", NULL, "folder of the environment"),
 };
 
+static const struct option_row rotate_rows[] = {
+    OPTION_STR(struct rotate_settings, data, "data", "DIR", NULL, "folder of the environment"),
+};
+
 static const struct option_spec serve_spec = {
     .program = "rotad",
     .usage = "--data DIR --listen URL...\n       rotad init --data DIR [--environment NAME] "
-             "--key-file FILE\n       rotad fsck --data DIR",
+             "--key-file FILE\n       rotad fsck --data DIR\n       rotad key rotate --data DIR",
     .about = "The queue: takes jobs, keeps them safe, hands them to workers by turns.",
     .rows = serve_rows,
     .n = ARRAY_LEN(serve_rows),
@@ -80,6 +103,16 @@ static const struct option_spec fsck_spec = {
     .n = ARRAY_LEN(fsck_rows),
 };
 
+static const struct option_spec rotate_spec = {
+    .program = "rotad key rotate",
+    .usage = "--data DIR",
+    .about = "Makes a new signing key. The old public key stays beside the new one, as "
+             "keys/sign.pub.KEYID: what it signed still verifies by it. A broker that runs takes "
+             "the new key on SIGHUP, or when it is started again.",
+    .rows = rotate_rows,
+    .n = ARRAY_LEN(rotate_rows),
+};
+
 /* The option's outcome, or OPTION_USAGE with the reason on stderr. */
 static int parse(const struct option_spec *spec, int argc, char **argv, void *settings)
 {
@@ -101,6 +134,17 @@ static int missing(const struct option_spec *spec, const char *option)
     return OPTION_USAGE;
 }
 
+static int git_hosts_read(struct settings *s)
+{
+    const char *const *entries = s->git_host.n ? s->git_host.item : host_git_defaults;
+    size_t n = s->git_host.n ? s->git_host.n : ARRAY_LEN(host_git_defaults);
+    const char *bad;
+    if (host_list_add(&s->git_hosts, entries, n, HOST_PORT_HTTPS, &bad) == 0)
+        return 0;
+    fprintf(stderr, "rotad: --git-host %s is no HOST or HOST:PORT in lower case.\n", bad);
+    return OPTION_USAGE;
+}
+
 int settings_parse(int argc, char **argv, struct settings *ret_settings)
 {
     int r = parse(&serve_spec, argc, argv, ret_settings);
@@ -108,7 +152,7 @@ int settings_parse(int argc, char **argv, struct settings *ret_settings)
         return r;
     if (!ret_settings->data)
         return missing(&serve_spec, "data");
-    return ret_settings->listen.n ? 0 : missing(&serve_spec, "listen");
+    return ret_settings->listen.n ? git_hosts_read(ret_settings) : missing(&serve_spec, "listen");
 }
 
 int init_settings_parse(int argc, char **argv, struct init_settings *ret_settings)
@@ -127,4 +171,12 @@ int fsck_settings_parse(int argc, char **argv, struct fsck_settings *ret_setting
     if (r)
         return r;
     return ret_settings->data ? 0 : missing(&fsck_spec, "data");
+}
+
+int rotate_settings_parse(int argc, char **argv, struct rotate_settings *ret_settings)
+{
+    int r = parse(&rotate_spec, argc, argv, ret_settings);
+    if (r)
+        return r;
+    return ret_settings->data ? 0 : missing(&rotate_spec, "data");
 }

@@ -1,9 +1,10 @@
 /* vet.c: one thread with a queue of two kinds of work: requests to vet, and objects to look at
- * again.
+ * again. Once an hour, and when the disk is nearly full, it also goes through everything that is
+ * stored, a piece at a time while nothing else waits.
  *
  * Order matters only per object, and there is one thread, so it is kept. An object is unlinked only
  * when it is claimed by no vetted request and a fresh snapshot shows no job that refers to it. What
- * a request's objects are and whether they fit: vet_request.c. */
+ * a request's objects are and whether they fit: vet_request.c. What goes: vet_sweep.c. */
 #include "edge/vet.h"
 
 #include "edge/vet_impl.h"
@@ -15,9 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SWEEP_MS = 600000, SWEEP_FIRST_MS = 5000 };
-
-static struct claim *claim_find(struct vet *v, const struct claim_key *key)
+struct claim *claim_find(struct vet *v, const struct claim_key *key)
 {
     struct claim *c = NULL;
     HASH_FIND(hh, v->claims, key, sizeof *key, c);
@@ -75,12 +74,13 @@ static void work_add(struct vet *v, struct work *w)
     pthread_cond_signal(&v->came);
 }
 
-static void gone_add(struct vet *v, const struct claim_key *key)
+static void gone_add(struct vet *v, const struct claim_key *key, uint64_t account)
 {
     struct work *w = calloc(1, sizeof *w);
     if (!w)
         return; /* the hourly sweep finds it */
     w->gone = *key;
+    w->account = account;
     work_add(v, w);
 }
 
@@ -93,7 +93,7 @@ static void claims_end(struct vet *v, struct vetted *vetted)
             continue;
         HASH_DEL(v->claims, c);
         free(c);
-        gone_add(v, &vetted->keys[i]);
+        gone_add(v, &vetted->keys[i], 0);
     }
 }
 
@@ -123,9 +123,19 @@ bool vet_submit(struct vet *v, struct inbound *in)
     return fits;
 }
 
+static void slots_end(struct vet *v, const struct inbound *in)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < in->sources_n; i++)
+        n += in->sources[i].has_slot;
+    if (n)
+        source_keys_unreserve(v->edge->source_keys, n);
+}
+
 void vet_release(struct vet *v, const struct inbound *in)
 {
     struct vetted *vetted = NULL;
+    slots_end(v, in);
     pthread_mutex_lock(&v->lock);
     HASH_FIND_PTR(v->vetted, &in, vetted);
     if (vetted) {
@@ -142,7 +152,7 @@ void vet_object_gone(struct vet *v, const struct effect_object *object)
     memcpy(id.sha256, object->sha256, sizeof id.sha256);
     struct claim_key key = claim_key_of(&id);
     pthread_mutex_lock(&v->lock);
-    gone_add(v, &key);
+    gone_add(v, &key, object->account);
     pthread_mutex_unlock(&v->lock);
 }
 
@@ -155,46 +165,6 @@ void vet_pipe_gone(struct vet *v, uint32_t pipe)
     if (v->at_hand && v->at_hand->pipe == pipe)
         v->at_hand->pipe_is_gone = true;
     pthread_mutex_unlock(&v->lock);
-}
-
-/* Does a job refer to the object? A fault counts as yes: never delete in doubt. */
-static bool object_is_held(struct vet *v, const struct artifact_id *id)
-{
-    AUTO(txn) txn = NULL;
-    struct key_buf k;
-    struct account_id_row account;
-    struct object_row object = {0};
-    int r = store_snapshot(v->edge->store, &txn);
-    if (r == 0)
-        r = row_get(txn, &account_id_row_type, span_str(id->account), &account);
-    if (r == 0)
-        r = row_get(txn, &object_row_type,
-                    key_object(&k, (uint8_t)id->kind, account.account, id->sha256), &object);
-    return r < 0 || (r == 0 && object.jobs > 0);
-}
-
-static int object_settle(void *arg, const struct artifact_id *id)
-{
-    struct vet *v = arg;
-    struct claim_key key = claim_key_of(id);
-    pthread_mutex_lock(&v->lock);
-    bool is_claimed = claim_find(v, &key) != NULL;
-    pthread_mutex_unlock(&v->lock);
-    if (is_claimed || object_is_held(v, id))
-        return 0;
-    int r = artifacts_drop(v->edge->artifacts, id);
-    char why[160];
-    if (r < 0)
-        log_warn("artifacts.drop_failed", "class=%s account=%s why=\"%s\"",
-                 artifact_class(id->kind), id->account, err_trace(why, sizeof why));
-    return 0;
-}
-
-static void gone_settle(struct vet *v, const struct claim_key *key)
-{
-    struct artifact_id id = {.kind = (Rota__ObjectKind)key->kind, .account = key->account};
-    memcpy(id.sha256, key->sha256, sizeof id.sha256);
-    object_settle(v, &id);
 }
 
 /* The news of the gone pipe must come after the request, or its poll would be parked for nobody. */
@@ -250,26 +220,19 @@ static void vet_one(struct vet *v, struct work *w)
         pipe_gone_push(v, &peer);
 }
 
-static void sweep(struct vet *v, uint64_t now_ms)
-{
-    char why[160];
-    int r = artifacts_sweep_incoming(v->edge->artifacts, now_ms);
-    if (r == 0)
-        r = artifacts_walk(v->edge->artifacts, now_ms, object_settle, v);
-    if (r < 0)
-        log_warn("artifacts.sweep_failed", "why=\"%s\"", err_trace(why, sizeof why));
-    spool_sweep(v->edge->spool, now_ms);
-}
+/* ---- the thread ---- */
 
 static struct timespec later(uint64_t ms)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += (time_t)(ms / 1000);
+    uint64_t ns = (uint64_t)t.tv_nsec + ms % 1000 * 1000000;
+    t.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
+    t.tv_nsec = (long)(ns % 1000000000);
     return t;
 }
 
-/* The next piece of work, NULL when it is time to sweep or to stop. */
+/* The next piece of work; NULL when there is none until then, or it is time to stop. */
 static struct work *work_take(struct vet *v, const struct timespec *until)
 {
     pthread_mutex_lock(&v->lock);
@@ -298,17 +261,16 @@ static bool vet_stops(struct vet *v)
 static void *vet_main(void *arg)
 {
     struct vet *v = arg;
-    struct timespec until = later(SWEEP_FIRST_MS);
+    vet_sweep_init(v);
     while (!vet_stops(v)) {
+        struct timespec until = later(vet_idle_ms(v));
         struct work *w = work_take(v, &until);
         if (w && w->in)
             vet_one(v, w);
         else if (w)
-            gone_settle(v, &w->gone);
-        else if (!vet_stops(v)) {
-            sweep(v, clock_wall_ms());
-            until = later(SWEEP_MS);
-        }
+            vet_gone(v, w);
+        else if (!vet_stops(v))
+            vet_idle(v);
         free(w);
     }
     return NULL;
@@ -375,6 +337,7 @@ struct vet *vet_free(struct vet *v)
         c_next = c->hh.next;
         free(c);
     }
+    free(v->settled);
     arena_free(v->arena);
     pthread_cond_destroy(&v->came);
     pthread_mutex_destroy(&v->lock);

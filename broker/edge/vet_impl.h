@@ -1,4 +1,4 @@
-/* vet_impl.h: shared by vet.c and vet_request.c alone. */
+/* vet_impl.h: shared by vet.c, vet_request.c and vet_sweep.c alone. */
 #pragma once
 
 #include "edge/vet.h"
@@ -44,6 +44,7 @@ struct work {
     struct inbound *in;    /* a request to vet, or NULL: */
     uint32_t pipe;         /* of the request; the request itself may be gone already */
     struct claim_key gone; /* an object to look at again */
+    uint64_t account;      /* its number, when a row in `going` waits for it; else 0 */
     bool pipe_is_gone;
 };
 
@@ -60,9 +61,29 @@ struct vet {
     struct claim *claims;
     struct vetted *vetted;
     bool stops;
+
+    /* The sweep under way; the thread's own. */
+    struct sweep_state {
+        struct artifacts_place place;
+        uint64_t now_ms, age_ms;
+        bool is_on;
+    } sweep;
+    uint64_t sweep_ms;              /* boot time of the next */
+    bool is_full;                   /* the disk was, when it was looked at last */
+    struct object_settled *settled; /* still to be told */
+    size_t settled_n;
 };
 
 struct claim_key claim_key_of(const struct artifact_id *id);
+/* Holding the lock; NULL: nobody claims it. */
+struct claim *claim_find(struct vet *v, const struct claim_key *key);
+
+/* vet_sweep.c. An object of the queue is looked at again, and deleted when nobody needs it. */
+void vet_gone(struct vet *v, const struct work *w);
+/* What is done when nothing waits, and how long from now. */
+void vet_sweep_init(struct vet *v);
+uint64_t vet_idle_ms(const struct vet *v);
+void vet_idle(struct vet *v);
 
 /* Before the object is looked for, so that it cannot vanish in between. */
 MUST_USE int vet_claim(struct vet *v, struct vetted *vetted, const struct artifact_id *id);

@@ -39,6 +39,8 @@ say(struct vetting *g, enum error_code code, const char *format, ...)
 static enum error_code fault(struct vetting *g, int r, const char *what)
 {
     char why[100];
+    if (r == ARTIFACTS_AWAY)
+        return say(g, E_STORE_UNAVAILABLE, "%s: the artifact store cannot be reached", what);
     return say(g, r == -ENOMEM ? E_MEMORY : E_UPLOAD_FAILED, "%s: %s", what,
                err_trace(why, sizeof why));
 }
@@ -80,7 +82,28 @@ static enum error_code source_take(struct vetting *g, const struct artifact_id *
     seen->bytes = size;
     if (r == ARTIFACTS_TOO_LARGE || (r == 0 && size > seen->bytes_max))
         return source_too_large(g, seen);
-    return r < 0 ? fault(g, r, "the source could not be stored") : E_OK;
+    return r ? fault(g, r, "the source could not be stored") : E_OK;
+}
+
+/* Does it begin like a sealed one? And when it does, is there room for its key? */
+static enum error_code seal_look(struct vetting *g, const struct artifact_id *id, bool has_key,
+                                 struct source_seen *seen)
+{
+    uint8_t begin[SEAL_MAGIC_LEN];
+    size_t n = 0;
+    int r = artifacts_read(g->v->edge->artifacts, id, 0, begin, sizeof begin, &n);
+    seen->is_sealed = r == 0 && seal_begins(begin, n);
+    if (r == ARTIFACTS_MISSING)
+        return say(g, E_SOURCE_MISSING, "account %s has uploaded no such source", id->account);
+    if (r != 0)
+        return fault(g, r < 0 ? r : err_raise(-EIO), "the source could not be read");
+    if (!seen->is_sealed || !has_key)
+        return E_OK;
+    r = source_keys_reserve(g->v->edge->source_keys);
+    seen->has_slot = r == 0;
+    if (r == SOURCE_KEYS_FULL || r == -ENOSPC)
+        return say(g, E_STORE_FULL, "there is no room for the key of another source");
+    return r < 0 ? fault(g, r, "no room for the key of the source") : E_OK;
 }
 
 static enum error_code vet_source(struct vetting *g, const Rota__Publish *publish,
@@ -106,12 +129,14 @@ static enum error_code vet_source(struct vetting *g, const Rota__Publish *publis
     if (limits_read_account(g->txn, account, clock_wall_ms(), &limits) != 0)
         return E_STORE_FAULT;
     seen->bytes_max = settings_source_max(g->v->edge->settings, limits.source_bytes_max);
-    return source_take(g, &id, seen);
+    enum error_code e = source_take(g, &id, seen);
+    return e ? e : seal_look(g, &id, publish->source_key.len > 0, seen);
 }
 
 static enum error_code sources_make(struct vetting *g, size_t n)
 {
     g->in->sources = calloc(n ? n : 1, sizeof *g->in->sources);
+    g->in->sources_n = g->in->sources ? n : 0;
     return g->in->sources ? E_OK : E_MEMORY;
 }
 
@@ -173,23 +198,34 @@ static enum error_code vet_artifact(struct vetting *g, const struct finishing *f
         return say(g, E_OBJECT_MISMATCH, "the %s was never uploaded", class);
     if (r == ARTIFACTS_MISMATCH)
         return say(g, E_OBJECT_MISMATCH, "the uploaded %s differs from what was announced", class);
-    return r < 0 ? fault(g, r, "an artifact could not be stored") : E_OK;
+    return r ? fault(g, r, "an artifact could not be stored") : E_OK;
 }
 
-/* Must be our signature over what the finish itself says of one of its artifacts. */
+/* Does the finish itself say of one of its artifacts what the attestation says? */
+static bool is_about_these(struct vetting *g, const struct finishing *f)
+{
+    const Rota__Attestation *att = f->finish->attestation;
+    const struct attested whose = {g->v->edge->environment, f->job, &f->row};
+    char text[STATEMENT_LEN_MAX];
+    for (size_t i = 0; i < f->finish->n_artifact; i++)
+        if (statement_of(&whose, f->finish->artifact[i], att->key_id, text) == 0 &&
+            strcmp(text, att->statement) == 0)
+            return true;
+    return false;
+}
+
+/* Must be our signature, by the key in use or one before it: keys may change during a build. */
 static enum error_code vet_attestation(struct vetting *g, const struct finishing *f)
 {
     const Rota__Attestation *att = f->finish->attestation;
-    const struct edge *edge = g->v->edge;
-    char text[STATEMENT_LEN_MAX];
-    for (size_t i = 0; i < f->finish->n_artifact; i++)
-        if (statement_of(edge, f->job, &f->row, f->finish->artifact[i], text) == 0 &&
-            strcmp(text, att->statement) == 0)
-            return att->signature.len == SIGN_BYTES &&
-                           sign_verify(edge->keys.sign_public, text, att->signature.data) == 0
-                       ? E_OK
-                       : say(g, E_SIGNATURE_INVALID, "the attestation is not this broker's");
-    return say(g, E_STATEMENT_INVALID, "the attestation speaks of none of the artifacts");
+    uint8_t public[SIGN_PUBLIC_BYTES];
+    if (!is_about_these(g, f))
+        return say(g, E_STATEMENT_INVALID, "the attestation speaks of none of the artifacts");
+    if (signer_public(g->v->edge->signer, att->key_id, public) != 0 ||
+        att->signature.len != SIGN_BYTES ||
+        sign_verify(public, att->statement, att->signature.data) != 0)
+        return say(g, E_SIGNATURE_INVALID, "the attestation is not this broker's");
+    return E_OK;
 }
 
 static bool finishing_init(struct vetting *g, const Rota__Finish *finish, struct finishing *f)

@@ -74,6 +74,12 @@ static int check_key_app(struct turn *t, struct offer *o)
     return app_allowed(t, o->q->app);
 }
 
+/* Some classes are of the house. */
+static int check_class(struct turn *t, struct offer *o)
+{
+    return class_allowed(t, o->class);
+}
+
 static int check_key_quota(struct turn *t, struct offer *o)
 {
     (void)o;
@@ -104,7 +110,7 @@ static int check_bars(struct turn *t, struct offer *o)
 static int check_platform(struct turn *t, struct offer *o)
 {
     o->platform = platform_by_name(o->q->platform);
-    if (!o->platform && (o->q->platform[0] || strcmp(o->class, "bundle") == 0))
+    if (!o->platform && (o->q->platform[0] || class_wants_seal(span_str(o->class))))
         return turn_refuse(t, E_PLATFORM_UNKNOWN, "no platform \"%s\"", o->q->platform);
     return 0;
 }
@@ -188,23 +194,62 @@ static int check_after(struct turn *t, struct offer *o)
     return r;
 }
 
+/* Nothing is looked at out there: the worker that fetches it says what it found. */
+static int check_git(struct turn *t, struct offer *o)
+{
+    const struct host_list *allowed = t->engine->config.git_hosts;
+    if (strcmp(o->class, "bundle") != 0)
+        return turn_refuse(t, E_SOURCE_INVALID, "a job of class %s has no source from git",
+                           o->class);
+    if (allowed && host_list_has(allowed, &o->source.host))
+        return 0;
+    return turn_refuse(t, E_GIT_HOST_NOT_ALLOWED, "%s:%u is no git host of this broker",
+                       o->source.host.name, (unsigned)o->source.host.port);
+}
+
+bool class_wants_seal(struct span class)
+{
+    static const char *const sealed[] = {"bundle", "heat"};
+    for (size_t i = 0; i < ARRAY_LEN(sealed); i++)
+        if (class.n == strlen(sealed[i]) && memcmp(class.p, sealed[i], class.n) == 0)
+            return true;
+    return false;
+}
+
+/* What was found where the source was uploaded. */
+static int check_seen(struct turn *t, const struct offer *o, const struct source_seen *seen)
+{
+    if (seen->code == E_SOURCE_TOO_LARGE)
+        return turn_refuse(t, E_SOURCE_TOO_LARGE, SOURCE_TOO_LARGE_TEXT,
+                           (unsigned long long)seen->bytes, (unsigned long long)seen->bytes_max);
+    if (seen->code == E_OK && o->q->source_key.len && !seen->is_sealed)
+        return turn_refuse(t, E_SOURCE_NOT_SEALED, "what was uploaded is no sealed source");
+    return (int)seen->code;
+}
+
 static int check_source(struct turn *t, struct offer *o)
 {
     const char *text = o->q->source;
     if (source_ref_parse(span_str(text), &o->source) != 0)
-        return turn_refuse(t, E_SOURCE_INVALID, "source \"%.80s\" is not upload:<sha256>", text);
+        return turn_refuse(t, E_SOURCE_INVALID, /* not repeated: it may hold a token */
+                           "the source is neither upload:<sha256> nor git:https://HOST/PATH@REF");
+    if (o->source.kind != SOURCE_UPLOAD && o->q->source_key.len)
+        return turn_refuse(t, E_FIELD_INVALID, "publish.source_key is set, and nothing uploaded");
+    if (o->source.kind == SOURCE_GIT)
+        return check_git(t, o);
     if (o->source.kind == SOURCE_NONE)
-        return strcmp(o->class, "bundle") == 0
-                   ? turn_refuse(t, E_SOURCE_NEEDED, "a job of class bundle needs a source")
+        return class_wants_seal(span_str(o->class))
+                   ? turn_refuse(t, E_SOURCE_NEEDED, "a job of class %s needs a source", o->class)
                    : 0;
+    if (class_wants_seal(span_str(o->class)) && !o->q->source_key.len)
+        return turn_refuse(t, E_SOURCE_NOT_SEALED,
+                           "publish.source_key is empty, and sources of class %s are sealed",
+                           o->class);
     if (!t->in->is_vetted)
         return TURN_VET;
     const struct source_seen *seen = t->in->sources ? &t->in->sources[t->member] : NULL;
     o->source_bytes = seen ? seen->bytes : 0;
-    if (seen && seen->code == E_SOURCE_TOO_LARGE)
-        return turn_refuse(t, E_SOURCE_TOO_LARGE, SOURCE_TOO_LARGE_TEXT,
-                           (unsigned long long)seen->bytes, (unsigned long long)seen->bytes_max);
-    return seen ? (int)seen->code : 0;
+    return seen ? check_seen(t, o, seen) : 0;
 }
 
 typedef int rule(struct turn *t, struct offer *o);
@@ -212,7 +257,7 @@ typedef int rule(struct turn *t, struct offer *o);
 /* In the order of the founding plan: who, account, tier and limits, abuse, then the work itself.
  * What has been accepted before is answered between the two: no rule may refuse it a second time.
  */
-static rule *const first_rules[] = {check_fields, check_account, check_key_app};
+static rule *const first_rules[] = {check_fields, check_account, check_key_app, check_class};
 static rule *const rules[] = {
     check_bars,    check_platform, check_timeout, check_key_quota, check_quota,
     check_storage, check_run_at,   check_after,   check_source,

@@ -19,6 +19,7 @@
 struct lease_item {
     struct board_lease lease;
     struct lease_item *owner_next, *owner_prev; /* of the same account */
+    struct lease_item *run_next, *run_prev;     /* of the same pool */
     bool is_lost;                               /* the hash table had no memory for it */
     UT_hash_handle hh;
 };
@@ -48,6 +49,7 @@ struct worker_item {
 struct pool_item {
     struct board_pool pool;
     struct board_crew crew;
+    struct lease_item *runs;
     bool is_shown; /* else it is here for its crew alone */
     bool is_lost;
     UT_hash_handle hh;
@@ -72,34 +74,23 @@ int board_new(struct board **ret_board)
     return 0;
 }
 
+#define TABLE_FREE(table, type)                                                                    \
+    do {                                                                                           \
+        type *first = (table);                                                                     \
+        HASH_CLEAR(hh, table);                                                                     \
+        for (type * next; first; first = next) {                                                   \
+            next = first->hh.next;                                                                 \
+            free(first);                                                                           \
+        }                                                                                          \
+    } while (0)
 struct board *board_free(struct board *b)
 {
     if (!b)
         return NULL;
-    struct lease_item *l = b->leases, *l_next;
-    HASH_CLEAR(hh, b->leases);
-    for (; l; l = l_next) {
-        l_next = l->hh.next;
-        free(l);
-    }
-    struct owner_item *o = b->owners, *o_next;
-    HASH_CLEAR(hh, b->owners);
-    for (; o; o = o_next) {
-        o_next = o->hh.next;
-        free(o);
-    }
-    struct worker_item *w = b->workers, *w_next;
-    HASH_CLEAR(hh, b->workers);
-    for (; w; w = w_next) {
-        w_next = w->hh.next;
-        free(w);
-    }
-    struct pool_item *p = b->pools, *p_next;
-    HASH_CLEAR(hh, b->pools);
-    for (; p; p = p_next) {
-        p_next = p->hh.next;
-        free(p);
-    }
+    TABLE_FREE(b->leases, struct lease_item);
+    TABLE_FREE(b->owners, struct owner_item);
+    TABLE_FREE(b->workers, struct worker_item);
+    TABLE_FREE(b->pools, struct pool_item);
     pthread_mutex_destroy(&b->lock);
     free(b);
     return NULL;
@@ -109,14 +100,12 @@ static void board_lock(struct board *b)
 {
     int r = pthread_mutex_lock(&b->lock);
     assert(r == 0);
-    (void)r;
 }
 
 static void board_unlock(struct board *b)
 {
     int r = pthread_mutex_unlock(&b->lock);
     assert(r == 0);
-    (void)r;
 }
 
 static struct lease_item *lease_find(struct board *b, struct job_id job)
@@ -155,20 +144,54 @@ static void owner_drop(struct board *b, struct lease_item *item)
     free(o);
 }
 
+static struct pool_item *pool_find(struct board *b, uint16_t pool)
+{
+    struct pool_item *item = NULL;
+    HASH_FIND(hh, b->pools, &pool, sizeof pool, item);
+    return item;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): the macro's own size */
+static struct pool_item *pool_of(struct board *b, uint16_t pool)
+{
+    struct pool_item *item = pool_find(b, pool);
+    if (item)
+        return item;
+    item = calloc(1, sizeof *item);
+    if (!item)
+        return NULL;
+    item->pool.pool = pool;
+    HASH_ADD(hh, b->pools, pool.pool, sizeof item->pool.pool, item);
+    if (!item->is_lost)
+        return item;
+    free(item);
+    return NULL;
+}
+
+static void run_drop(struct board *b, struct lease_item *item)
+{
+    struct pool_item *p = pool_find(b, item->lease.pool);
+    assert(p);
+    DL_DELETE2(p->runs, item, run_prev, run_next);
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the macro's own size */
 static struct lease_item *lease_add(struct board *b, const struct board_lease *lease)
 {
     struct lease_item *item = calloc(1, sizeof *item);
-    struct owner_item *o = item ? owner_of(b, lease->account) : NULL;
+    struct pool_item *p = item ? pool_of(b, lease->pool) : NULL;
+    struct owner_item *o = p ? owner_of(b, lease->account) : NULL;
     if (!o) {
         free(item);
         return NULL;
     }
     item->lease = *lease;
     DL_APPEND2(o->leases, item, owner_prev, owner_next);
+    DL_APPEND2(p->runs, item, run_prev, run_next);
     HASH_ADD(hh, b->leases, lease.job, sizeof item->lease.job, item);
     if (!item->is_lost)
         return item;
+    run_drop(b, item);
     owner_drop(b, item);
     free(item);
     return NULL;
@@ -192,6 +215,7 @@ void board_drop_lease(struct board *b, struct job_id job)
     struct lease_item *item = lease_find(b, job);
     if (item) {
         HASH_DEL(b->leases, item);
+        run_drop(b, item);
         owner_drop(b, item);
         free(item);
     }
@@ -207,33 +231,10 @@ static struct worker_key worker_key(uint16_t pool, const char *name)
     return key;
 }
 
-static struct pool_item *pool_find(struct board *b, uint16_t pool)
-{
-    struct pool_item *item = NULL;
-    HASH_FIND(hh, b->pools, &pool, sizeof pool, item);
-    return item;
-}
-
-/* NOLINTNEXTLINE(readability-function-size): the macro's own size */
-static struct pool_item *pool_add(struct board *b, uint16_t pool)
-{
-    struct pool_item *item = calloc(1, sizeof *item);
-    if (!item)
-        return NULL;
-    item->pool.pool = pool;
-    HASH_ADD(hh, b->pools, pool.pool, sizeof item->pool.pool, item);
-    if (!item->is_lost)
-        return item;
-    free(item);
-    return NULL;
-}
-
 /* Its part in the crew of its pool: counted (sign 1) or taken away (-1). */
 static void crew_count(struct board *b, const struct board_worker *w, int sign)
 {
-    struct pool_item *item = pool_find(b, w->pool);
-    if (!item)
-        item = pool_add(b, w->pool);
+    struct pool_item *item = pool_of(b, w->pool);
     if (!item)
         return;
     struct board_crew *c = &item->crew;
@@ -242,6 +243,7 @@ static void crew_count(struct board *b, const struct board_worker *w, int sign)
         c->draining += by;
     } else {
         c->workers += by;
+        c->woken_ms = 0;
         c->slots += by * slots;
     }
     if (w->seen_bt_ms > c->seen_bt_ms)
@@ -303,15 +305,22 @@ void board_drop_worker(struct board *b, uint16_t pool, const char *name)
 int board_put_pool(struct board *b, const struct board_pool *pool)
 {
     board_lock(b);
-    struct pool_item *item = pool_find(b, pool->pool);
-    if (!item)
-        item = pool_add(b, pool->pool);
+    struct pool_item *item = pool_of(b, pool->pool);
     if (item) {
         item->pool = *pool;
         item->is_shown = true;
     }
     board_unlock(b);
     return item ? 0 : err_raise(-ENOMEM);
+}
+
+void board_wake(struct board *b, uint16_t pool, uint64_t wall_ms)
+{
+    board_lock(b);
+    struct pool_item *item = pool_find(b, pool);
+    if (item)
+        item->crew.woken_ms = wall_ms;
+    board_unlock(b);
 }
 
 void board_put_totals(struct board *b, const struct board_totals *totals)
@@ -350,7 +359,18 @@ void board_crew(struct board *b, uint16_t pool, struct board_crew *ret_crew)
     board_unlock(b);
 }
 
-size_t board_jobs_of(struct board *b, uint64_t account, struct job_id *ret_jobs, size_t max)
+size_t board_runs(struct board *b, uint16_t pool, struct board_run *ret_runs, size_t max)
+{
+    size_t n = 0;
+    board_lock(b);
+    const struct pool_item *p = pool_find(b, pool);
+    for (const struct lease_item *item = p ? p->runs : NULL; item && n < max; item = item->run_next)
+        ret_runs[n++] = (struct board_run){item->lease.job, item->lease.granted_bt_ms};
+    board_unlock(b);
+    return n;
+}
+
+size_t board_runs_of(struct board *b, uint64_t account, struct board_run *ret_runs, size_t max)
 {
     size_t n = 0;
     struct owner_item *o = NULL;
@@ -358,7 +378,7 @@ size_t board_jobs_of(struct board *b, uint64_t account, struct job_id *ret_jobs,
     HASH_FIND(hh, b->owners, &account, sizeof account, o);
     for (const struct lease_item *item = o ? o->leases : NULL; item && n < max;
          item = item->owner_next)
-        ret_jobs[n++] = item->lease.job;
+        ret_runs[n++] = (struct board_run){item->lease.job, item->lease.granted_bt_ms};
     board_unlock(b);
     return n;
 }

@@ -30,7 +30,8 @@ struct board_lease {
     bool cancelling;
     uint32_t percent;
     uint64_t granted_ms, timeout_ms;
-    uint64_t version; /* rises with each change; what watchers compare */
+    uint64_t granted_bt_ms; /* broker time */
+    uint64_t version;       /* rises with each change; what watchers compare */
     char worker[WORKER_NAME_MAX + 1];
     char phase[PHASE_NAME_MAX + 1];
     char message[PROGRESS_TEXT_MAX + 1];
@@ -53,6 +54,8 @@ struct board_pool {
     char name[POOL_NAME_MAX + 1];
     uint32_t waiting_workers; /* parked lease polls */
     uint8_t bars;             /* Rota__Bar */
+    uint32_t heat_slots;      /* to be kept warm */
+    uint64_t heat_until_ms;   /* Unix time */
     uint64_t ready[4];        /* by tier; those of accounts at their cap, too */
     uint64_t ring[4];         /* by tier: accounts that may be served */
     uint64_t leased;
@@ -64,6 +67,7 @@ struct board_crew {
     uint32_t draining;       /* workers that take no new job */
     uint64_t
         seen_bt_ms; /* broker time of the last word of any, also of one that is gone; 0: none yet */
+    uint64_t woken_ms; /* Unix time: workers are being started since then; 0: none are */
 };
 
 /* Per tier: accounts with waiting jobs, and of them those that are barred and those, not barred,
@@ -94,12 +98,21 @@ void board_drop_worker(struct board *b, uint16_t pool, const char *name);
 MUST_USE int board_put_pool(struct board *b, const struct board_pool *pool);
 void board_put_totals(struct board *b, const struct board_totals *totals);
 
+/* Workers of the pool are being started. Until one takes jobs, or `wall_ms` is 0. Any thread. */
+void board_wake(struct board *b, uint16_t pool, uint64_t wall_ms);
+
 /* The readers' side. */
 enum board_outcome { BOARD_MISSING = 1 };
 int board_pool(struct board *b, uint16_t pool, struct board_pool *ret_pool);
 void board_crew(struct board *b, uint16_t pool, struct board_crew *ret_crew);
-/* Jobs that the account runs, at most `max`; returns how many were written. */
-size_t board_jobs_of(struct board *b, uint64_t account, struct job_id *ret_jobs, size_t max);
+/* What a pool, or an account over all pools, runs, in the order in which it was put, at most `max`;
+ * returns how many were written. */
+struct board_run {
+    struct job_id job;
+    uint64_t granted_bt_ms;
+};
+size_t board_runs(struct board *b, uint16_t pool, struct board_run *ret_runs, size_t max);
+size_t board_runs_of(struct board *b, uint64_t account, struct board_run *ret_runs, size_t max);
 int board_lease(struct board *b, struct job_id job, struct board_lease *ret_lease);
 void board_totals(struct board *b, struct board_totals *ret_totals);
 /* Copies of all; the caller frees the array. */

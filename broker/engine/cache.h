@@ -251,6 +251,7 @@ struct cache {
     uint64_t delayed_ms[2];  /* by enum due_clock: no job is due before */
     uint64_t schedule_ms;    /* Unix time: no schedule is due before */
     uint64_t source_due_ms;  /* Unix time: no dead job's source goes before */
+    uint64_t object_due_ms;  /* Unix time: no one-off output goes before */
     uint64_t finished_ms;    /* Unix time: no job that is kept ended before */
     uint64_t over[OVER_MAX]; /* accounts that keep more ended jobs than they may */
     size_t over_n;

@@ -27,7 +27,8 @@ int lease_check(struct turn *t, const Rota__Lease *q, struct pool **ret_pool)
         return turn_refuse(t, E_FIELD_MISSING, "lease.worker is empty");
     if (q->nonce.len != sizeof(struct job_id))
         return turn_refuse(t, E_FIELD_INVALID, "lease.nonce: %zu bytes, must be 16", q->nonce.len);
-    for (size_t i = 0; i < q->n_class_ && !t->in->peer.is_loopback; i++)
+    bool is_near = t->in->peer.is_loopback || t->engine->config.store_is_remote;
+    for (size_t i = 0; i < q->n_class_ && !is_near; i++)
         if (strcmp(q->class_[i], "task") != 0)
             return turn_refuse(t, E_WORKER_HOST,
                                "worker \"%s\" on another host (%s) offers class \"%s\"", q->worker,

@@ -132,16 +132,28 @@ void effect_job(struct turn *t, struct job_id job, uint64_t account, bool has_en
     t->fx->jobs = e;
 }
 
-void effect_object_gone(struct turn *t, uint8_t kind, const uint8_t sha256[32], const char *account)
+void effect_object_gone(struct turn *t, uint8_t kind, uint64_t number, const uint8_t sha256[32],
+                        const char *account)
 {
     struct effect_object *e = arena_alloc(t->fx->arena, sizeof *e);
     if (!e)
-        return; /* the sweep of leftovers finds it */
+        return; /* its row in `going` asks again */
     e->next = t->fx->objects_gone;
     e->kind = kind;
+    e->account = number;
     memcpy(e->sha256, sha256, sizeof e->sha256);
     snprintf(e->account_id, sizeof e->account_id, "%s", account);
     t->fx->objects_gone = e;
+}
+
+int effect_source(struct turn *t, struct job_id job, uint8_t *key)
+{
+    struct effect_source *e = arena_alloc(t->fx->arena, sizeof *e);
+    if (!e)
+        return err_raise(-ENOMEM); /* a key must not stay because nobody was told */
+    *e = (struct effect_source){t->fx->sources, job, key};
+    t->fx->sources = e;
+    return 0;
 }
 
 Rota__Event *event_new(struct turn *t, Rota__EventKind kind)

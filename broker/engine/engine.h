@@ -8,6 +8,7 @@
 
 #include "engine/auth.h"
 #include "engine/board.h"
+#include "host.h"
 #include "net/inbox.h"
 #include "rota.pb-c.h"
 #include "store/store.h"
@@ -25,15 +26,28 @@ struct now {
     uint64_t boot_ms; /* since boot; never steps */
 };
 
+/* Who keeps the keys of sealed sources, which stand in no database. A key is kept before the commit
+ * of its job, so that no job is acknowledged that nobody could build; what was kept for a turn that
+ * came to nothing is dropped again. <0: a fault, and the turn is one as well. `keep` NULL: nobody. */
+struct source_keeper {
+    int (*keep)(void *arg, struct job_id job, const uint8_t *key);
+    int (*drop)(void *arg, struct job_id job);
+    int (*flush)(void *arg);
+    void *arg;
+};
+
 struct engine_config {
     struct store *store; /* borrowed, as are auth and board */
     struct auth *auth;
     struct board *board;
     const char *environment;
-    const uint8_t *hash_key; /* 32 bytes, for new keys */
-    uint64_t lease_ms;       /* silence after which a lease is lost */
+    const uint8_t *hash_key;           /* 32 bytes, for new keys */
+    uint64_t lease_ms;                 /* silence after which a lease is lost */
+    const struct host_list *git_hosts; /* borrowed; where a source git: may come from; NULL: none */
     void (*random)(void *arg, void *p, size_t n);
     void *random_arg;
+    struct source_keeper source_keeper;
+    bool store_is_remote; /* artifacts have URLs that workers on every host can use */
     uint64_t kept_succeeded; /* newest ended jobs an account keeps; 0: KEPT_SUCCEEDED */
     uint64_t kept_failed;    /* the same for those that did not succeed; 0: KEPT_FAILED */
     uint64_t kept_ms;        /* and no longer than this after their end; 0: KEPT_MS */
@@ -72,7 +86,13 @@ struct effect_object {
     struct effect_object *next;
     uint8_t kind; /* Rota__ObjectKind */
     uint8_t sha256[32];
+    uint64_t account; /* its number, for the news that it is gone */
     char account_id[ACCOUNT_ID_MAX + 1];
+};
+struct effect_source {
+    struct effect_source *next;
+    struct job_id job;
+    uint8_t *key; /* in the arena; NULL: the job needs its source no more, its key goes */
 };
 struct effect_pipe {
     struct effect_pipe *next;
@@ -83,6 +103,7 @@ struct effects {
     struct effect_reply *replies, **replies_end;
     struct effect_job *jobs;            /* changed: wake their watchers */
     struct effect_object *objects_gone; /* nothing refers to them any more: delete */
+    struct effect_source *sources;      /* keys that came, and keys to destroy */
     struct effect_pipe *known;          /* pipes that showed a good credential */
     bool keys_changed;                  /* some key may do less: its watches must be looked at */
     uint64_t erased;                    /* number of an account that is gone; 0: none */
@@ -108,6 +129,12 @@ MUST_USE int engine_save(struct engine *e, struct now now, struct effects *fx);
 
 /* Answers every parked poll with nothing, for a clean shutdown. */
 void engine_drain(struct engine *e, struct effects *fx);
+
+/* Do workers of this class take sealed sources alone? */
+bool class_wants_seal(struct span class);
+
+/* May the job still need what was uploaded for it? In doubt, yes. Any thread that has a snapshot. */
+bool source_is_wanted(struct txn *txn, struct job_id job);
 
 /* Debug and tests: 0 when the cache equals what a fresh load of the store gives. */
 MUST_USE int engine_check(struct engine *e);

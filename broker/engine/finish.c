@@ -4,6 +4,7 @@
  * the same finish said twice gets the same answer, because `done` keeps the token. */
 #include "engine/abuse.h"
 #include "engine/job.h"
+#include "engine/life.h"
 
 #include "store/keys.h"
 
@@ -123,8 +124,22 @@ static int keep_log(struct turn *t, const struct account *a, Rota__Finish *q)
     return r;
 }
 
-/* A worker asks before it uploads, so this is for one that does not, and for a limit that was
- * lowered meanwhile: the finish counts, but as a failure of this name. */
+/* A worker asks before it uploads, so the two rules here are for one that does not, and for a limit
+ * that was lowered meanwhile: the finish counts, but as a failure of this name. */
+__attribute__((format(printf, 6, 7))) static int fail(struct turn *t, struct account *a,
+                                                      Rota__Finish *q, struct step *s,
+                                                      enum error_code code, const char *format, ...)
+{
+    char text[160];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    *s = step_of(ROTA__STATE__FAILED, s->why, code);
+    s->error_text = span_str(arena_str(t->fx->arena, text));
+    return s->error_text.p ? keep_log(t, a, q) : err_raise(-ENOMEM);
+}
+
 static int check_bundle(struct turn *t, struct account *a, Rota__Finish *q, struct step *s)
 {
     const struct limits *limits;
@@ -132,14 +147,43 @@ static int check_bundle(struct turn *t, struct account *a, Rota__Finish *q, stru
     int r = account_limits(t, a, &limits);
     if (r != 0 || s->to != ROTA__STATE__SUCCEEDED || bytes <= limits->bundle_bytes_max)
         return r;
-    char *text = arena_alloc(t->fx->arena, 128);
-    if (!text)
-        return err_raise(-ENOMEM);
-    snprintf(text, 128, "bundle and assets have %llu bytes, at most %llu",
-             (unsigned long long)bytes, (unsigned long long)limits->bundle_bytes_max);
-    *s = step_of(ROTA__STATE__FAILED, s->why, E_BUNDLE_TOO_LARGE);
-    s->error_text = span_str(text);
-    return keep_log(t, a, q);
+    return fail(t, a, q, s, E_BUNDLE_TOO_LARGE, "bundle and assets have %llu bytes, at most %llu",
+                (unsigned long long)bytes, (unsigned long long)limits->bundle_bytes_max);
+}
+
+/* What the account's storage does not hold yet. */
+static int new_bytes(struct turn *t, const struct account *a, const Rota__Finish *q,
+                     uint64_t *ret_bytes)
+{
+    *ret_bytes = 0;
+    for (size_t i = 0; i < q->n_artifact; i++) {
+        const Rota__Artifact *artifact = q->artifact[i];
+        struct object_row row;
+        struct key_buf k;
+        int r = row_get(t->txn, &object_row_type,
+                        key_object(&k, (uint8_t)artifact->kind, a->number, artifact->sha256.data),
+                        &row);
+        if (r < 0)
+            return err_pass(r);
+        *ret_bytes += r == STORE_MISSING ? artifact->size : 0;
+    }
+    return 0;
+}
+
+static int check_storage(struct turn *t, struct account *a, Rota__Finish *q, struct step *s)
+{
+    const struct limits *limits;
+    uint64_t bytes = 0;
+    int r = account_limits(t, a, &limits);
+    if (r == 0)
+        r = new_bytes(t, a, q, &bytes);
+    if (r != 0 || s->to != ROTA__STATE__SUCCEEDED ||
+        a->storage_bytes + bytes <= limits->storage_bytes_max)
+        return r;
+    return fail(t, a, q, s, E_STORAGE_QUOTA,
+                "its artifacts have %llu bytes; the account's take %llu of %llu already",
+                (unsigned long long)bytes, (unsigned long long)a->storage_bytes,
+                (unsigned long long)limits->storage_bytes_max);
 }
 
 /* 0 and *ret_state, or a refusal. */
@@ -165,10 +209,14 @@ static int finish(struct turn *t, const Rota__Finish *q, Rota__State *ret_state)
     step_error(&s, q->error);
     if (q->n_artifact)
         r = check_bundle(t, l->account, &kept, &s);
+    if (r == 0 && q->n_artifact)
+        r = check_storage(t, l->account, &kept, &s);
     if (r == 0)
         r = step_facts(t, &s, &kept);
     if (r == 0)
         r = hold_artifacts(t, l->account, &kept);
+    if (r == 0)
+        r = outputs_keep(t, job, &kept);
     if (r == 0)
         r = lease_move(t, l, &s);
     if (r == 0)

@@ -7,15 +7,28 @@
 enum { HEAT_SLOTS_MAX = 10000 };
 static const uint64_t heat_ms_max = 7ull * 24 * 3600 * 1000;
 
-static void tell_workers(struct turn *t, const struct pool *p)
+/* Of the workers that take jobs, as crew_count() of the board has it. */
+static uint32_t slots_of(const struct worker *w)
 {
+    if (w->facts.draining)
+        return 0;
+    return w->facts.slots ? w->facts.slots : 1;
+}
+
+/* Returns how many slots they have. */
+static uint32_t tell_workers(struct turn *t, const struct pool *p)
+{
+    uint32_t slots = 0;
     size_t bucket;
     for (struct map_node *n = map_begin(&t->cache->workers, &bucket); n;
          n = map_after(&t->cache->workers, n, &bucket)) {
         struct worker *w = CONTAINER(n, worker, by_name);
-        if (w->pool == p)
-            worker_beat(t, w);
+        if (w->pool != p)
+            continue;
+        worker_beat(t, w);
+        slots += slots_of(w);
     }
+    return slots;
 }
 
 static int heat_event(struct turn *t, const struct pool *p)
@@ -48,8 +61,8 @@ int turn_heat(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
     SET(t->undo, p->heat_slots, q->slots);
     SET(t->undo, p->heat_until_ms, q->slots ? t->now.wall_ms + q->for_ms : 0);
     p->is_dirty = true;
-    tell_workers(t, p);
     rota__heat_result__init(result);
+    result->warm_slots = tell_workers(t, p);
     result->pool = p->name;
     result->slots = p->heat_slots;
     result->until_ms = p->heat_until_ms;

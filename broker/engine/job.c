@@ -116,7 +116,9 @@ static int leave_lease(struct turn *t, struct job *j)
 static int leave_done(struct turn *t, struct job *j)
 {
     struct key_buf k;
-    int r = turn_store(txn_del(t->txn, TABLE_DONE, key_id(&k, j->id)));
+    int r = artifacts_release(t, j); /* a job that is tried again has left nothing */
+    if (r == 0)
+        r = turn_store(txn_del(t->txn, TABLE_DONE, key_id(&k, j->id)));
     if (r == 0)
         r = turn_store(txn_del(t->txn, TABLE_JOB_OF, key_of_finished(&k, j->finished_ms, j->id)));
     if (r == 0 && j->state == ROTA__STATE__DEAD)
@@ -169,7 +171,8 @@ int source_release(struct turn *t, const struct job *j)
     int r = source_of(t, j, &source);
     if (r != 0 || source.kind != SOURCE_UPLOAD)
         return r;
-    return object_release(t, ROTA__OBJECT_KIND__SOURCE, j->account, source.sha256);
+    r = effect_source(t, j->id, NULL);
+    return r == 0 ? object_release(t, ROTA__OBJECT_KIND__SOURCE, j->account, source.sha256) : r;
 }
 
 /* The job's own source goes with its last job, but a dead one may be tried again. */

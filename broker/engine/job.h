@@ -83,7 +83,7 @@ bool job_has_ended(Rota__State s);
 /* Is it given back what the job took of its month's quota? */
 bool job_is_refund(const struct job *j, const struct step *s);
 
-/* What was uploaded for the job alone goes. */
+/* What was uploaded for the job alone goes, and with it the key that opens it. */
 MUST_USE int source_release(struct turn *t, const struct job *j);
 
 /* READY -> LEASED happens in dispatch.c, which has the lease to make; this is its half: the row of

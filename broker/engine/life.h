@@ -34,5 +34,11 @@ MUST_USE int source_keep(struct turn *t, struct job_id id);
 MUST_USE int source_kept(struct turn *t, const struct job *j, bool *ret_is_kept);
 MUST_USE int source_unkeep(struct turn *t, const struct job *j);
 
+/* outputs.c. A job has left these: one-off outputs are held until they are fetched, or for a day. */
+MUST_USE int outputs_keep(struct turn *t, struct job_id id, const Rota__Finish *q);
+MUST_USE int outputs_some(struct turn *t);
+/* Gives up every object that an ended job left and still holds. */
+MUST_USE int artifacts_release(struct turn *t, const struct job *j);
+
 /* erase.c: accounts that are going, a slice a turn. */
 MUST_USE int erase_some(struct turn *t);

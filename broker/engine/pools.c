@@ -3,7 +3,10 @@
  * A class belongs to exactly one pool for ever, by default to the pool of its own name. A worker
  * brings classes into being by offering them, an operator by publishing to them. A worker serves
  * every class of its pool, because sharing one rotation with workers that refuse some jobs can
- * starve a tier.        */
+ * starve a tier.
+ *
+ * Class heat is of the house: its builds fill what later builds of pool bundle share, so it belongs
+ * there, and only operators publish it. */
 #include "engine/classes.h"
 
 #include "form.h"
@@ -56,6 +59,26 @@ static int name_check(struct turn *t, const char *name)
     return 0;
 }
 
+static const struct {
+    const char *class, *pool;
+} reserved[] = {{"heat", "bundle"}};
+
+/* The pool of a reserved class, else NULL. */
+static const char *reserved_pool(const char *class)
+{
+    for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
+        if (strcmp(reserved[i].class, class) == 0)
+            return reserved[i].pool;
+    return NULL;
+}
+
+int class_allowed(struct turn *t, const char *name)
+{
+    if (reserved_pool(name) && t->who.role != ROTA__ROLE__OPERATOR)
+        return turn_refuse(t, E_CLASS_RESERVED, "class \"%s\" is reserved for operators", name);
+    return 0;
+}
+
 int class_check(struct turn *t, const char *name)
 {
     if (cache_class(t->cache, name))
@@ -75,8 +98,9 @@ int class_for_publish(struct turn *t, const char *name, struct pool **ret_pool)
         *ret_pool = class->pool;
         return 0;
     }
-    struct pool *p = cache_pool(t->cache, name);
-    int r = p ? 0 : pool_make(t, name, &p);
+    const char *home = reserved_pool(name) ? reserved_pool(name) : name;
+    struct pool *p = cache_pool(t->cache, home);
+    int r = p ? 0 : pool_make(t, home, &p);
     if (r == 0)
         r = class_make(t, name, p);
     if (r == 0)
@@ -106,7 +130,8 @@ static int classes_check(struct turn *t, const char *pool, char **classes, size_
     }
     for (size_t i = 0; i < t->cache->classes_n; i++) {
         const struct class *class = &t->cache->classes[i];
-        bool offered = strcmp(class->pool->name, pool) != 0;
+        /* One that does not know the house's own classes builds their jobs as any other. */
+        bool offered = strcmp(class->pool->name, pool) != 0 || reserved_pool(class->name);
         for (size_t j = 0; j < n && !offered; j++)
             offered = strcmp(classes[j], class->name) == 0;
         if (!offered)

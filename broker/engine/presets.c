@@ -44,7 +44,7 @@ int template_check(struct turn *t, const Rota__Publish *q, enum error_code code)
     } fields[] = {
         {q->account[0], "account"},       {q->idempotency_key[0], "idempotency_key"},
         {q->run_at_ms != 0, "run_at_ms"}, {q->delay_ms != 0, "delay_ms"},
-        {q->n_after != 0, "after"},
+        {q->n_after != 0, "after"},       {q->source_key.len != 0, "source_key"},
     };
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         if (fields[i].is_set)

@@ -18,6 +18,7 @@ static int offer_hash(struct turn *t, struct offer *o)
 {
     Rota__Publish q = *o->asked;
     q.idempotency_key = (char *)"";
+    q.source_key = (ProtobufCBinaryData){0}; /* the source it opens is named by its hash */
     if (!q.priority)
         q.priority = PRIORITY_DEFAULT; /* said or not said: the same job */
     size_t n = rota__publish__get_packed_size(&q);
@@ -151,10 +152,14 @@ static int write_idem(struct turn *t, const struct offer *o, struct job_id id)
     return turn_store(row_put(t->txn, &idem_row_type, key, &row));
 }
 
-static int write_source(struct turn *t, const struct offer *o)
+static int write_source(struct turn *t, const struct offer *o, struct job_id id)
 {
     if (o->source.kind != SOURCE_UPLOAD)
         return 0;
+    const ProtobufCBinaryData *key = &o->q->source_key;
+    int r = key->len ? effect_source(t, id, key->data) : 0;
+    if (r != 0)
+        return r;
     return object_hold(t, ROTA__OBJECT_KIND__SOURCE, o->account, o->source.sha256, o->source_bytes);
 }
 
@@ -187,7 +192,7 @@ static int offer_write(struct turn *t, const struct offer *o, struct job_id id, 
     if (r == 0)
         r = write_idem(t, o, id);
     if (r == 0)
-        r = write_source(t, o);
+        r = write_source(t, o, id);
     if (r == 0 && row.supersedes)
         r = supersede_publish(t, o, &j, result);
     result->state = j.state;

@@ -6,7 +6,7 @@
  * so it may be a moment older or newer than the snapshot; it is shown only when it belongs to the
  * same lease.             */
 #include "engine/query.h"
-#include "engine/query_parts.h"
+#include "engine/query_starting.h"
 #include "engine/turn.h"
 
 #include <errno.h>
@@ -146,7 +146,19 @@ static int fill_parents(struct query *q, struct job_id id, const struct state_ro
     return 0;
 }
 
-static int fill_waiting(struct query *q, struct job_id id, Rota__Job *job)
+/* A ready job that nobody can run yet, because its pool's workers are only being started. */
+static void fill_starting(struct query *q, uint16_t pool, Rota__Job *job)
+{
+    struct starting s;
+    uint64_t since_ms = job->since_ms ? job->since_ms : job->published_ms;
+    if (*job->reason || !query_starting(q, pool, since_ms, &s) || !s.is_expected)
+        return;
+    job->reason = (char *)s.reason;
+    job->since_ms = s.since_ms;
+}
+
+static int fill_waiting(struct query *q, struct job_id id, const struct job_row *row,
+                        Rota__Job *job)
 {
     struct state_row state;
     int r = get_state_row(q, id, &state);
@@ -163,10 +175,15 @@ static int fill_waiting(struct query *q, struct job_id id, Rota__Job *job)
     job->state = state.state ? (Rota__State)state.state : ROTA__STATE__READY;
     job->since_ms = state.since_ms;
     job->by = query_str(q, state.by);
-    return fill_parents(q, id, &state, job);
+    r = fill_parents(q, id, &state, job);
+    if (r == 0 && job->state == ROTA__STATE__READY)
+        r = query_job_review(q, row->account, job);
+    if (r == 0 && job->state == ROTA__STATE__READY)
+        fill_starting(q, state.pool ? state.pool : row->pool, job);
+    return r;
 }
 
-static int fill_place(struct query *q, struct job_id id, uint64_t account, Rota__Job *job)
+static int fill_place(struct query *q, struct job_id id, const struct job_row *row, Rota__Job *job)
 {
     struct key_buf k;
     struct done_row done;
@@ -181,8 +198,7 @@ static int fill_place(struct query *q, struct job_id id, uint64_t account, Rota_
         fill_leased(q, id, &lease, job);
     if (r != STORE_MISSING)
         return r < 0 ? err_pass(r) : 0;
-    r = fill_waiting(q, id, job);
-    return r == 0 && job->state == ROTA__STATE__READY ? query_job_review(q, account, job) : r;
+    return fill_waiting(q, id, row, job);
 }
 
 static void fill_row(struct query *q, struct job_id id, const struct job_row *row, Rota__Job *job)
@@ -215,7 +231,7 @@ enum error_code query_job_fill(struct query *q, struct job_id id, const struct j
     if (!job)
         return E_MEMORY;
     fill_row(q, id, row, job);
-    int r = fill_place(q, id, row->account, job);
+    int r = fill_place(q, id, row, job);
     if (r < 0)
         return query_fault(r);
     if (q->is_short)

@@ -308,6 +308,8 @@ static int usage_fill(struct query *q, uint64_t account, size_t n, Rota__UsageRe
     if (r == STORE_MISSING)
         r = err_raise(-EBADMSG);
     m.budget_ms = r == 0 ? row.budget_ms : 0;
+    result->storage_bytes = r == 0 ? row.storage_bytes : 0;
+    result->storage_bytes_max = m.limits.storage_bytes_max;
     if (r == 0)
         r = grants_read(q->txn, account, m.grants, &m.grants_n);
     uint16_t month = month_of(q->wall_ms);

@@ -10,7 +10,7 @@ static int job_show(struct query *q, const struct outlook *o, struct job_id id, 
     struct job_row row;
     char text[JOB_ID_TEXT_LEN + 1];
     struct key_buf k;
-    enum promise_confidence confidence;
+    struct promise_eta eta;
     int r = row_get(q->txn, &job_row_type, key_id(&k, id), &row);
     if (r != 0)
         return r < 0 ? err_pass(r) : err_raise(-EBADMSG);
@@ -23,7 +23,8 @@ static int job_show(struct query *q, const struct outlook *o, struct job_id id, 
     job->app = query_str(q, row.app_name);
     job->tier = (Rota__Tier)tier;
     job->waited_ms = q->wall_ms > row.published_ms ? q->wall_ms - row.published_ms : 0;
-    job->eta_ms = outlook_eta_ms(o, result->n_job, &confidence);
+    if (outlook_eta(o, result->n_job, &eta) == 0)
+        job->eta_ms = eta.wait_ms;
     result->job[result->n_job++] = job;
     return 0;
 }

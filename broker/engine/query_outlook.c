@@ -4,6 +4,7 @@
 #include "engine/cache.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 enum { RUN_GRACE_MS = 10000 }; /* the broker cuts a run so long after its timeout */
 
@@ -42,12 +43,46 @@ static uint64_t run_ms_max(const struct tier_table *tiers)
     return most_ms + RUN_GRACE_MS;
 }
 
+static int by_length(const void *x, const void *y)
+{
+    uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+    return (a < b) - (a > b);
+}
+
+/* From when runs began to how long they have gone on, longest first. */
+static void runs_elapsed(const struct query *q, const struct board_totals *totals,
+                         const struct board_run *runs, size_t n, uint64_t *ret_elapsed_ms)
+{
+    uint64_t now_bt_ms = query_broker_ms(q, totals);
+    for (size_t i = 0; i < n; i++)
+        ret_elapsed_ms[i] =
+            now_bt_ms > runs[i].granted_bt_ms ? now_bt_ms - runs[i].granted_bt_ms : 0;
+    qsort(ret_elapsed_ms, n, sizeof *ret_elapsed_ms, by_length);
+}
+
+size_t outlook_runs_of(const struct query *q, const struct outlook *o, uint64_t account,
+                       uint64_t *ret_elapsed_ms, size_t max)
+{
+    struct board_run runs[RUNS_SEEN_MAX];
+    size_t n = board_runs_of(q->board, account, runs, max < RUNS_SEEN_MAX ? max : RUNS_SEEN_MAX);
+    runs_elapsed(q, &o->totals, runs, n, ret_elapsed_ms);
+    return n;
+}
+
+static void runs_load(const struct query *q, struct outlook *o)
+{
+    struct board_run runs[RUNS_SEEN_MAX];
+    o->elapsed_n = board_runs(q->board, o->pool, runs, RUNS_SEEN_MAX);
+    runs_elapsed(q, &o->totals, runs, o->elapsed_n, o->elapsed_ms);
+}
+
 static void live_load(struct query *q, struct outlook *o)
 {
     if (board_pool(q->board, o->pool, &o->live) != 0)
         o->live = (struct board_pool){0};
     board_crew(q->board, o->pool, &o->crew);
     board_totals(q->board, &o->totals);
+    runs_load(q, o);
     for (unsigned t = 0; t < TIERS; t++)
         o->tier_bars[t] = o->totals.tier[t].bars;
     o->slots = o->crew.slots;
@@ -68,10 +103,6 @@ int outlook_load(struct query *q, const char *name, uint16_t pool, struct outloo
     if (!rotation_is_valid(&o->rotation) || row.name.n > POOL_NAME_MAX)
         return err_raise(-EBADMSG);
     memcpy(o->name, row.name.p, row.name.n);
-    if (row.heat_until_ms > q->wall_ms) {
-        o->heat_slots = row.heat_slots;
-        o->heat_until_ms = row.heat_until_ms;
-    }
     live_load(q, o);
     if (row.is_paused)
         o->live.bars |= ROTA__BAR__BAR_PAUSED;
@@ -89,17 +120,10 @@ uint8_t outlook_eligible(const struct outlook *o)
     return eligible;
 }
 
-/* Slots that stand free are filled at once; from then on one comes free each mean / slots. */
-uint64_t outlook_eta_ms(const struct outlook *o, uint64_t ahead,
-                        enum promise_confidence *ret_confidence)
+int outlook_eta(const struct outlook *o, uint64_t ahead, struct promise_eta *ret_eta)
 {
-    uint64_t free = o->slots > o->live.leased ? o->slots - o->live.leased : 0;
-    struct promise_eta eta;
-    uint64_t behind = ahead > free ? ahead - free : 0;
-    if (promise_eta(behind, o->slots, &o->runs, o->run_ms_max, &eta) != 0)
-        return 0;
-    *ret_confidence = eta.confidence;
-    return ahead < free || !eta.wait_ms ? 1 : eta.wait_ms;
+    struct promise_slots slots = {o->slots, o->live.leased, o->elapsed_ms, o->elapsed_n};
+    return promise_eta(ahead, &slots, &o->runs, o->run_ms_max, ret_eta);
 }
 
 int query_account_load(struct query *q, uint64_t account, struct account_load *ret_load)

@@ -13,7 +13,7 @@
 enum {
     PLACE_EXACT_MAX = 100000, /* rows counted in an account's line, and in a ring: 0.2 ms each */
     PLAY_MAX = 20000,         /* dispatches played to see what comes first: 0.2 ms */
-    SEEN_LATELY_MS = 600000,  /* a worker that spoke so lately is expected back */
+    RUNS_SEEN_MAX = 1024,     /* of a pool's, the first to have begun */
 };
 
 /* A pool as a reader sees it. */
@@ -25,12 +25,12 @@ struct outlook {
     struct board_pool live; /* zero until its first turn is over */
     struct board_crew crew;
     struct board_totals totals;
+    uint64_t elapsed_ms[RUNS_SEEN_MAX]; /* of its runs, longest first */
+    size_t elapsed_n;
     uint8_t tier_bars[TIERS];
-    uint32_t heat_slots;    /* 0: no heat now */
-    uint64_t heat_until_ms; /* Unix time */
-    uint32_t slots;         /* that work, or that the question supposes */
-    uint64_t run_ms_max;    /* no run is longer: the largest timeout of the table, and the broker's
-                               grace;    accounts with a longer one of their own excepted */
+    uint32_t slots;      /* that work, or that the question supposes */
+    uint64_t run_ms_max; /* no run is longer: the largest timeout of the table, and the broker's
+                            grace;    accounts with a longer one of their own excepted */
     struct tier_table tiers;
 };
 
@@ -39,10 +39,12 @@ MUST_USE int outlook_load(struct query *q, const char *name, uint16_t pool,
                           struct outlook *ret_outlook);
 /* The tiers that somebody may be served in now. */
 uint8_t outlook_eligible(const struct outlook *o);
-/* Milliseconds until the dispatch that has `ahead` others before it; at least 1. 0: nobody works,
- * nothing can be said. */
-uint64_t outlook_eta_ms(const struct outlook *o, uint64_t ahead,
-                        enum promise_confidence *ret_confidence);
+/* When the dispatch that has `ahead` others before it may be. Outcomes of promise_eta(). */
+int outlook_eta(const struct outlook *o, uint64_t ahead, struct promise_eta *ret_eta);
+/* How long the runs of an account have gone on, over all pools: of at most `max` of them, longest
+ * first; returns of how many. */
+size_t outlook_runs_of(const struct query *q, const struct outlook *o, uint64_t account,
+                       uint64_t *ret_elapsed_ms, size_t max);
 
 /* Where a ready job stands. */
 struct place {

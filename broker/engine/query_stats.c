@@ -173,11 +173,15 @@ static int fill_pool(struct query *q, struct pool_facts *f, struct span key, str
     int r = row_decode(&pool_row_type, key, value, &row);
     if (r)
         return r;
+    struct board_crew crew;
     uint16_t number = get_be16(key.p);
     Rota__PoolStats *stats = pool_new(q, &row);
     if (!stats)
         return -ENOMEM;
     pool_live(f->pools, f->pools_n, number, stats);
+    board_crew(q->board, number, &crew);
+    stats->workers = crew.workers;
+    stats->slots = crew.slots;
     result->pool[result->n_pool++] = stats;
     return fill_classes(q, number, f->broker_ms, stats);
 }

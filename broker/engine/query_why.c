@@ -2,13 +2,15 @@
  *
  * A bound is stated only where SCHEDULING.md promises one (A2): for an account's head job, while
  * nothing but its turn is in its way; every other number is an estimate and named so. The time of
- * its start is reckoned from the runs of late, by its pool's slots and by its own account's cap,
- * whichever takes longer. */
+ * its start is reckoned from the runs of late and those that go on, by its pool's slots and by its
+ * own account's cap (promise.h). */
 #include "engine/query_why.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+enum { OWN_RUNS_SEEN_MAX = 256 };
 
 void why_say(struct why *w, const char *reason, const char *format, ...)
 {
@@ -156,35 +158,32 @@ static int delayed(struct why *w)
 
 /* ---- ready ---- */
 
-/* Jobs of its own account that must end before it fits under the cap; each takes a mean run, as
- * many at once as the cap allows. */
-static uint64_t own_wait_ms(const struct why *w)
+/* Under its cap an account is like a pool of so many slots, for its own jobs alone. */
+static int own_eta(const struct why *w, struct promise_eta *ret_eta)
 {
-    const struct durations *runs = &w->o.runs;
-    uint64_t mean_ms = runs->n && runs->mean_ms < w->o.run_ms_max ? runs->mean_ms : w->o.run_ms_max;
-    uint64_t before = w->running + w->place.own;
-    if (before <= w->cap || !w->cap)
-        return 0;
-    return (before - w->cap) * mean_ms / w->cap;
+    uint64_t elapsed_ms[OWN_RUNS_SEEN_MAX];
+    struct promise_slots own = {.slots = w->cap, .running = w->running, .elapsed_ms = elapsed_ms};
+    own.known = outlook_runs_of(w->q, &w->o, w->row.account, elapsed_ms, OWN_RUNS_SEEN_MAX);
+    return promise_eta(w->place.own - 1, &own, &w->o.runs, w->o.run_ms_max, ret_eta);
 }
 
 static void eta_fill(struct why *w, bool is_free)
 {
     Rota__WhyResult *m = w->result;
-    enum promise_confidence confidence = PROMISE_LOW;
+    struct promise_eta eta = {0, PROMISE_LOW}, own;
     bool is_at_cap = strcmp(m->reason, "ACCOUNT_AT_CAP") == 0;
     if (!is_free && !is_at_cap && !m->free_at_ms)
         return;
-    uint64_t eta = outlook_eta_ms(&w->o, w->place.ahead, &confidence);
-    if (!eta)
+    if (outlook_eta(&w->o, w->place.ahead, &eta) == PROMISE_NO_SLOTS)
         return;
-    uint64_t own = own_wait_ms(w);
+    if (eta.wait_ms && own_eta(w, &own) == 0)
+        eta = promise_under_cap(eta, own, w->place.own, w->cap);
     uint64_t obstacle = m->free_at_ms > w->q->wall_ms ? m->free_at_ms - w->q->wall_ms : 0;
-    if (own > eta || obstacle > eta)
-        confidence = confidence == PROMISE_HIGH ? PROMISE_MEDIUM : confidence;
-    eta = own > eta ? own : eta;
-    m->eta_ms = obstacle > eta ? obstacle : eta;
-    m->confidence = (char *)promise_confidence_text(confidence);
+    if (obstacle > eta.wait_ms && eta.confidence == PROMISE_HIGH)
+        eta.confidence = PROMISE_MEDIUM;
+    m->eta_ms = obstacle > eta.wait_ms ? obstacle : eta.wait_ms;
+    if (m->eta_ms)
+        m->confidence = (char *)promise_confidence_text(eta.confidence);
 }
 
 static int ready(struct why *w)

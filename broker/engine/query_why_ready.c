@@ -1,20 +1,22 @@
 /* query_why_ready.c: why a ready job has not begun: one row for each obstacle, the first that holds
  * is the answer. Behind the obstacles stand its pool's workers, and last its turn. */
+#include "engine/query_starting.h"
 #include "engine/query_why.h"
 
 enum { RUNNING_SHOWN_MAX = 20 };
 
 static int at_cap(struct why *w, bool *ret_holds)
 {
-    struct job_id jobs[RUNNING_SHOWN_MAX];
+    struct board_run runs[RUNNING_SHOWN_MAX];
     char text[JOB_ID_TEXT_LEN + 1];
     *ret_holds = w->running >= w->cap;
     if (!*ret_holds)
         return 0;
-    size_t n = board_jobs_of(w->q->board, w->row.account, jobs, RUNNING_SHOWN_MAX);
+    size_t n = board_runs_of(w->q->board, w->row.account, runs, RUNNING_SHOWN_MAX);
     w->result->running = query_array(w->q, n);
     for (size_t i = 0; w->result->running && i < n; i++)
-        w->result->running[w->result->n_running++] = query_text(w->q, job_id_text(jobs[i], text));
+        w->result->running[w->result->n_running++] =
+            query_text(w->q, job_id_text(runs[i].job, text));
     why_say(w, "ACCOUNT_AT_CAP", "account %s runs %llu of %u jobs; one of them must end first",
             w->job->account, (unsigned long long)w->running, w->cap);
     return 0;
@@ -29,35 +31,32 @@ static int draining(struct why *w, bool *ret_holds)
     return 0;
 }
 
-/* Unix time of the last word of a worker of the pool; 0: none was heard of since the broker began.
- */
-static uint64_t seen_ms(const struct why *w)
+static unsigned long long seconds_since(const struct why *w, uint64_t unix_ms)
 {
-    uint64_t seen_bt_ms = w->o.crew.seen_bt_ms;
-    if (!seen_bt_ms)
-        return 0;
-    uint64_t ago_ms = w->broker_ms > seen_bt_ms ? w->broker_ms - seen_bt_ms : 0;
-    return w->q->wall_ms > ago_ms ? w->q->wall_ms - ago_ms : 0;
+    return w->q->wall_ms > unix_ms ? (w->q->wall_ms - unix_ms) / 1000 : 0;
 }
 
 static int no_worker(struct why *w, bool *ret_holds)
 {
-    uint64_t seen = seen_ms(w);
-    bool is_late = seen && w->q->wall_ms - seen <= SEEN_LATELY_MS;
-    *ret_holds = !w->o.crew.workers;
+    struct starting s;
+    uint64_t since_ms = w->state.since_ms ? w->state.since_ms : w->row.published_ms;
+    *ret_holds = query_starting(w->q, w->o.pool, since_ms, &s);
     if (!*ret_holds)
         return 0;
-    w->result->since_ms = seen;
-    if (w->o.heat_slots)
-        why_say(w, "WORKER_STARTING",
+    w->result->since_ms = s.since_ms;
+    if (!s.is_expected)
+        why_say(w, s.reason, "pool %s has no worker", w->o.name);
+    else if (s.woken_ms)
+        why_say(w, s.reason, "a worker of pool %s was sent for %llu s ago", w->o.name,
+                seconds_since(w, s.woken_ms));
+    else if (s.heat_slots)
+        why_say(w, s.reason,
                 "no worker of pool %s is connected yet; %u slots of it are to be kept warm",
-                w->o.name, w->o.heat_slots);
-    else if (is_late)
-        why_say(w, "WORKER_STARTING",
-                "no worker of pool %s is connected; one was there %llu s ago and is expected back",
-                w->o.name, (unsigned long long)(w->q->wall_ms - seen) / 1000);
+                w->o.name, s.heat_slots);
     else
-        why_say(w, "NO_WORKER", "pool %s has no worker", w->o.name);
+        why_say(w, s.reason,
+                "no worker of pool %s is connected; one was there %llu s ago and is expected back",
+                w->o.name, seconds_since(w, s.seen_ms));
     return 0;
 }
 

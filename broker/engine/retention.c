@@ -62,6 +62,22 @@ int source_unkeep(struct turn *t, const struct job *j)
     return r == STORE_MISSING ? 0 : turn_store(r);
 }
 
+bool source_is_wanted(struct txn *txn, struct job_id id)
+{
+    struct key_buf k;
+    struct span value;
+    struct done_row done;
+    int r = txn_get(txn, TABLE_JOB, key_id(&k, id), &value);
+    if (r != 0)
+        return r < 0;
+    r = row_get(txn, &done_row_type, key_id(&k, id), &done);
+    if (r != 0)
+        return true;
+    uint64_t due_ms = source_due_ms(done.finished_ms);
+    return done.state == ROTA__STATE__DEAD &&
+           txn_get(txn, TABLE_SOURCE_DUE, key_source_due(&k, due_ms, id), &value) != STORE_MISSING;
+}
+
 static int source_go(struct turn *t, struct job_id id, uint64_t due_ms)
 {
     struct key_buf k;
@@ -102,24 +118,6 @@ static int sources_some(struct turn *t, unsigned *budget)
 }
 
 /* ---- forgetting one job ---- */
-
-static int artifacts_release(struct turn *t, struct account *a, struct span facts)
-{
-    if (!facts.n)
-        return 0;
-    Rota__Finish *finish = rota__finish__unpack(arena_allocator(t->fx->arena), facts.n, facts.p);
-    if (!finish)
-        return err_raise(-ENOMEM);
-    for (size_t i = 0; i < finish->n_artifact; i++) {
-        const Rota__Artifact *artifact = finish->artifact[i];
-        int r = artifact->sha256.len == 32
-                    ? object_release(t, (uint8_t)artifact->kind, a, artifact->sha256.data)
-                    : 0;
-        if (r != 0)
-            return r;
-    }
-    return 0;
-}
 
 static int row_drop(struct turn *t, enum table table, struct span key)
 {
@@ -165,17 +163,11 @@ static int rows_drop(struct turn *t, const struct job *j)
 int job_forget(struct turn *t, struct job_id id)
 {
     struct job j;
-    struct done_row done;
-    struct key_buf k;
     int r = job_load_known(t, id, &j);
     if (r != 0)
         return r;
     assert(job_has_ended(j.state) && job_is_folded(t, id));
-    r = turn_store(row_get(t->txn, &done_row_type, key_id(&k, id), &done));
-    if (r == 0)
-        r = turn_keep(t, &done.facts);
-    if (r == 0)
-        r = artifacts_release(t, j.account, done.facts);
+    r = artifacts_release(t, &j);
     bool is_kept = false;
     if (r == 0 && j.state == ROTA__STATE__DEAD)
         r = source_kept(t, &j, &is_kept);

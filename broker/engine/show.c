@@ -18,6 +18,7 @@ static void show_lease(struct engine *e, const struct effect_job *job)
                             .cancelling = l->cancel_ms != 0,
                             .percent = l->progress.percent,
                             .granted_ms = l->granted_ms,
+                            .granted_bt_ms = l->granted_bt_ms,
                             .timeout_ms = l->timeout_ms,
                             .version = l->version};
     memcpy(b.worker, l->worker->facts.name, sizeof b.worker);
@@ -44,6 +45,8 @@ static void show_pools(struct engine *e)
         struct board_pool b = {
             .pool = p->number, .waiting_workers = (uint32_t)p->polls.count, .bars = p->bars};
         b.leased = p->share.leased;
+        b.heat_slots = p->heat_slots;
+        b.heat_until_ms = p->heat_until_ms;
         for (int t = 0; t < TIERS; t++) {
             b.ready[t] = p->share.ready[t];
             b.ring[t] = p->ring[t].count;

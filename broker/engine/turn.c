@@ -55,6 +55,7 @@ static const struct {
     {ROTA__REQUEST__OP_LIMITS_SET, turn_limits_set},
     {ROTA__REQUEST__OP_ADDON_SET, turn_addon_set},
     {ROTA__REQUEST__OP_ADDON_GRANT, turn_addon_grant},
+    {ROTA__REQUEST__OP_FETCHED, turn_fetched},
 };
 
 static turn_handler *handler_of(uint32_t tag)
@@ -127,6 +128,8 @@ static int request_apply(struct turn *t, struct inbound *in)
         workers_forget_pipe(t, in->peer.pipe);
         return 0;
     }
+    if (in->kind == INBOUND_OBJECTS_SETTLED)
+        return objects_settled(t, in->settled, in->settled_n);
     t->in = in;
     t->text = NULL;
     t->member = 0;
@@ -181,6 +184,7 @@ static int (*const chores[])(struct turn *t) = {
     delayed_some,  follow_some,      bulk_some,       schedules_some, pauses_some,
     classes_some,  dispatch_all,     fold_some,       sweep_some,     trail_some,
     key_uses_some, abuse_purge_some, checkpoint_some, retention_some, erase_some,
+    outputs_some,  going_some,
 };
 
 /* Everything of a turn that happens inside its transaction. */
@@ -195,6 +199,32 @@ static int turn_apply(struct turn *t, struct inbound *first, size_t n)
     for (size_t i = 0; i < ARRAY_LEN(chores) && r == 0; i++)
         r = chores[i](t);
     return r == 0 ? turn_store(cache_flush(t->cache, t->txn)) : r;
+}
+
+/* The keys that came with this turn's sources, those in front of `until`. */
+static int keys_keep(const struct engine *e, const struct effects *fx,
+                     const struct effect_source *until)
+{
+    const struct source_keeper *k = &e->config.source_keeper;
+    bool has_key = false;
+    for (const struct effect_source *s = fx->sources; k->keep && s != until; s = s->next) {
+        int r = s->key ? k->keep(k->arg, s->job, s->key) : 0;
+        if (r < 0)
+            return err_pass(r);
+        has_key = has_key || s->key;
+    }
+    int r = has_key ? k->flush(k->arg) : 0;
+    return r < 0 ? err_pass(r) : 0;
+}
+
+/* A job that was not committed has no key. */
+static void keys_drop(const struct engine *e, const struct effects *fx,
+                      const struct effect_source *until)
+{
+    const struct source_keeper *k = &e->config.source_keeper;
+    for (const struct effect_source *s = fx->sources; k->keep && s != until; s = s->next)
+        if (s->key && k->drop(k->arg, s->job) < 0)
+            return; /* the next start finds it */
 }
 
 /* One transaction over `n` requests from `first` on. After an abort RAM and effects are as before.
@@ -223,8 +253,11 @@ static int turn_once(struct engine *e, struct now now, struct inbound *first, si
     r = turn_apply(&t, first, n);
     t.ready = cursor_free(t.ready);
     if (r == 0)
+        r = keys_keep(e, fx, before.sources);
+    if (r == 0)
         r = turn_store(store_commit(&txn));
     if (r != 0) {
+        keys_drop(e, fx, before.sources);
         cache_aborted(&e->cache);
         *before.replies_end = NULL;
         *fx = before;
@@ -309,6 +342,8 @@ uint32_t engine_idle_ms(const struct engine *e, struct now now, uint32_t most_ms
         wall_due_ms(e->cache.schedule_ms, now, bt_ms),
         e->cache.has_erase ? e->erase_ms : UINT64_MAX,
         wall_due_ms(e->cache.source_due_ms, now, bt_ms),
+        wall_due_ms(e->cache.object_due_ms, now, bt_ms),
+        e->going.next_ms,
         wall_due_ms(e->cache.pauses_ms, now, bt_ms),
         e->cache.classes_ms,
         key_uses_due_ms(e),

@@ -30,7 +30,7 @@ struct engine {
     uint64_t opened_ms;           /* broker time of the start */
     uint64_t fold_ms, publish_ms; /* broker time of the last slice and of the last publish */
     uint64_t turns;
-    struct sweep sweep;
+    struct sweep sweep, going;
     struct abuse_purge abuse_purge;
     uint64_t erase_ms;             /* broker time of the next slice of an erasure */
     uint64_t bulk_ms;              /* broker time; no slice of a bulk act before */
@@ -109,8 +109,10 @@ void effect_reply(struct turn *t, const struct reply_to *to, Rota__Reply *reply)
 void effect_error(struct turn *t, const struct reply_to *to, enum error_code code,
                   const char *text);
 void effect_job(struct turn *t, struct job_id job, uint64_t account, bool has_ended);
-void effect_object_gone(struct turn *t, uint8_t kind, const uint8_t sha256[32],
+void effect_object_gone(struct turn *t, uint8_t kind, uint64_t number, const uint8_t sha256[32],
                         const char *account);
+/* The job has this key, or (NULL) needs its source no more. */
+MUST_USE int effect_source(struct turn *t, struct job_id job, uint8_t *key);
 Rota__Reply *reply_new(struct turn *t, uint32_t result_case);
 Rota__Error *error_new(struct turn *t, enum error_code code, const char *text); /* E_OK: NULL */
 
@@ -139,7 +141,7 @@ turn_handler turn_publish, turn_publish_many, turn_lease, turn_finish, turn_fini
     turn_key_create, turn_key_revoke, turn_key_usage, turn_member_set, turn_member_remove,
     turn_bulk_start, turn_bulk_stop, turn_hold, turn_job_release, turn_retry, turn_move,
     turn_limits_set, turn_addon_set, turn_addon_grant, turn_review_get, turn_review_decide,
-    turn_address_list;
+    turn_address_list, turn_fetched;
 
 /* apps.c: the app a job names; an operator's publish makes it (when `makes`). */
 struct app_facts {
@@ -158,7 +160,8 @@ const char *platform_name(uint8_t platform);
 int platforms_bits(struct turn *t, char **names, size_t n, uint8_t *ret_bits);
 
 /* pools.c */
-MUST_USE int class_check(struct turn *t, const char *name); /* may it be published to? */
+MUST_USE int class_allowed(struct turn *t, const char *name); /* is it for this key? */
+MUST_USE int class_check(struct turn *t, const char *name);   /* may it be published to? */
 MUST_USE int class_for_publish(struct turn *t, const char *name, struct pool **ret_pool);
 MUST_USE int pool_for_worker(struct turn *t, const char *pool, char **classes, size_t n,
                              struct pool **ret_pool);
@@ -217,6 +220,10 @@ MUST_USE int object_release(struct turn *t, uint8_t kind, struct account *a,
 /* One that was uploaded and is not wanted: deleted, unless a job refers to it. */
 MUST_USE int object_unheld(struct turn *t, uint8_t kind, const struct account *a,
                            const uint8_t sha256[32]);
+/* The news that objects were deleted, or are referred to again. */
+MUST_USE int objects_settled(struct turn *t, const struct object_settled *list, size_t n);
+/* Asks anew for what was to be deleted and was not: after a start, and every ten minutes. */
+MUST_USE int going_some(struct turn *t);
 
 /* bars.c: the one place that changes bars: RAM, row, rings and event. */
 MUST_USE int account_bar(struct turn *t, struct account *a, Rota__Bar bit, bool on);

@@ -16,6 +16,9 @@ enum { VARS_MAX = 64, VAR_NAME_MAX = 64 };
 static const char *const reserved[] = {"PATH", "HOME", "TMPDIR", "SHELL", "NODE_OPTIONS", "IFS"};
 static const char *const reserved_heads[] = {"ROTA_", "LD_", "npm_"};
 
+/* But for those that the fetch from git asks for. */
+static const char git_token[] = "ROTA_GIT_TOKEN", git_user[] = "ROTA_GIT_USER";
+
 static bool is_name(const char *name)
 {
     size_t n = strlen(name);
@@ -34,6 +37,8 @@ static int check_name(struct turn *t, const char *name)
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
         if (strcmp(name, reserved[i]) == 0)
             return turn_refuse(t, E_VAR_INVALID, "%s is set by rota itself", name);
+    if (strcmp(name, git_token) == 0 || strcmp(name, git_user) == 0)
+        return 0;
     for (size_t i = 0; i < ARRAY_LEN(reserved_heads); i++)
         if (strncmp(name, reserved_heads[i], strlen(reserved_heads[i])) == 0)
             return turn_refuse(t, E_VAR_INVALID, "names that begin with %s are rota's own",
@@ -84,6 +89,8 @@ static int var_put(struct turn *t, const struct account *a, struct app_row *app,
     struct app_var_row row = {.is_secret = q->secret ? 1 : 0,
                               .set_ms = t->now.wall_ms,
                               .value = span_of(q->value.data, q->value.len)};
+    if (strcmp(q->name, git_token) == 0 && !q->secret)
+        return turn_refuse(t, E_VAR_INVALID, "%s is to be a secret: pass --secret", git_token);
     if (memchr(q->value.data ? q->value.data : (const uint8_t *)"", 0, q->value.len))
         return turn_refuse(t, E_VAR_INVALID, "the value of %s has a NUL byte", q->name);
     if (q->secret && !t->in->is_vetted)

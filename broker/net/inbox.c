@@ -48,6 +48,7 @@ struct inbound *inbound_free(struct inbound *in)
         nng_msg_free(in->owner);
     free(in->sources);
     free(in->sealed);
+    free(in->settled);
     free(in);
     return NULL;
 }

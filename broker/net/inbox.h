@@ -32,12 +32,21 @@ struct peer {
     char address[48];         /* TCP: textual; IPC: "" */
 };
 
-enum inbound_kind { INBOUND_REQUEST, INBOUND_PIPE_GONE };
+enum inbound_kind { INBOUND_REQUEST, INBOUND_PIPE_GONE, INBOUND_OBJECTS_SETTLED };
+
+/* News from above the sockets: an object that was to be deleted needs no more of it. */
+struct object_settled {
+    uint8_t kind; /* Rota__ObjectKind */
+    uint8_t sha256[32];
+    uint64_t account; /* its number */
+};
 
 /* What was found of the source that one publish names. */
 struct source_seen {
     enum error_code code; /* E_OK, or why that publish must be refused */
     uint64_t bytes, bytes_max;
+    bool is_sealed;
+    bool has_slot; /* one is reserved for its key */
 };
 #define SOURCE_TOO_LARGE_TEXT "the source has %llu bytes, at most %llu"
 
@@ -59,9 +68,12 @@ struct inbound {
     bool wants_vetting, is_vetted;
     enum error_code vetted; /* E_OK, or why the request must be refused */
     char vetted_text[160];
+    struct object_settled *settled; /* of INBOUND_OBJECTS_SETTLED */
+    size_t settled_n;
     uint8_t *sealed; /* a secret of the request, sealed; NULL: it has none */
     size_t sealed_n;
     struct source_seen *sources; /* one for each publish in the message; NULL: none was looked at */
+    size_t sources_n;
 };
 struct inbound *inbound_free(struct inbound *in);
 DEFINE_FREEP(inbound)

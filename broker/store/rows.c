@@ -78,6 +78,7 @@ MARK_TYPE(waits_on_row_type, WAITS_ON);
 MARK_TYPE(held_row_type, HELD);
 MARK_TYPE(follow_row_type, FOLLOW);
 MARK_TYPE(source_due_row_type, SOURCE_DUE);
+MARK_TYPE(object_due_row_type, OBJECT_DUE);
 MARK_TYPE(job_of_row_type, JOB_OF);
 MARK_TYPE(aside_row_type, ASIDE);
 
@@ -195,6 +196,9 @@ static const struct field object_row_fields[] = {
     FIELD(object_row, jobs, U32),
 };
 ROW_TYPE(object_row, OBJECT, 1);
+
+static const struct field going_row_fields[] = {FIELD(going_row, account_id, SPAN)};
+ROW_TYPE(going_row, GOING, 1);
 
 static const struct field meta_row_fields[] = {FIELD(meta_row, value, SPAN)};
 ROW_TYPE(meta_row, META, 1);

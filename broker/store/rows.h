@@ -66,7 +66,7 @@ struct mark_row {
     struct span why;
 };
 extern const struct row_type ready_row_type, delayed_row_type, waits_on_row_type, held_row_type,
-    follow_row_type, source_due_row_type, job_of_row_type, aside_row_type;
+    follow_row_type, source_due_row_type, job_of_row_type, aside_row_type, object_due_row_type;
 
 struct lease_row {
     uint32_t epoch;
@@ -196,6 +196,11 @@ struct object_row {
     uint32_t jobs; /* that refer to it */
 };
 extern const struct row_type object_row_type;
+
+struct going_row {
+    struct span account_id; /* part of the object's name; the account itself may be erased */
+};
+extern const struct row_type going_row_type;
 
 struct meta_row {
     struct span value;

@@ -5,7 +5,8 @@
  *   valgrind --tool=callgrind --toggle-collect=engine_turn publish_cost ACCOUNTS PUBLISHES PER_TURN
  *
  * The turns before the counted ones bring accounts, apps and caches to where they are in a day's
- * work; callgrind counts them too, so the difference of two runs of different length is taken.
+ * work; callgrind counts them too, so publish_cost.py takes the difference of two runs of different
+ * length.
  *
  * Without callgrind it prints the pages that a commit wrote for each publish: every dirty page of
  * LMDB passes one write, so the process's own count of bytes written says it. */

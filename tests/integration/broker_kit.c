@@ -230,6 +230,14 @@ void publish_task(struct rota_client *c, const char *account, const char *app, c
     rota_reply_free(reply);
 }
 
+void kit_source(Rota__Publish *p, const char *source)
+{
+    static uint8_t key[32] = "the key of a source in some test";
+    p->source = (char *)(uintptr_t)source;
+    if (*source)
+        p->source_key = (ProtobufCBinaryData){sizeof key, key};
+}
+
 void publish_source(struct rota_client *c, const char *account, const char *source, char job[32],
                     char error[40])
 {
@@ -238,7 +246,7 @@ void publish_source(struct rota_client *c, const char *account, const char *sour
     p.account = (char *)(uintptr_t)account;
     p.app = (char *)(uintptr_t) "app";
     p.platform = (char *)(uintptr_t) "android";
-    p.source = (char *)(uintptr_t)source;
+    kit_source(&p, source);
     Rota__Reply *reply = call(c, ASK(r, PUBLISH, publish, &p));
     snprintf(error, 40, "%s", reply->error ? reply->error->name : "");
     snprintf(job, 32, "%s", reply->error ? "" : reply->publish->job);

@@ -63,6 +63,9 @@ void must_fail(struct rota_client *c, Rota__Request *request, const char *name);
     (rota__request__init(&(request)), (request).op_case = ROTA__REQUEST__OP_##OP,                  \
      (request).member = (message), &(request))
 
+/* Names a source and, when there is one, a key for it. */
+void kit_source(Rota__Publish *p, const char *source);
+
 /* A job of class task; `job` gets its id. */
 void publish_task(struct rota_client *c, const char *account, const char *app, char job[32]);
 /* The error's name, or "" and the job's id. `source` may be "". */

@@ -68,7 +68,7 @@ static Rota__Reply *publish_ios(const char *source)
     p.account = (char *)(uintptr_t) "maker";
     p.app = (char *)(uintptr_t) "app";
     p.platform = (char *)(uintptr_t) "ios";
-    p.source = (char *)(uintptr_t)source;
+    kit_source(&p, source);
     return call(rig.root, ASK(r, PUBLISH, publish, &p));
 }
 
@@ -87,6 +87,7 @@ static void test_a_source_keeps_within_its_accounts_limit(void **state)
     assert_string_equal(reply->error->text, words);
     refused(reply, "SOURCE_TOO_LARGE");
     randombytes_buf(large, sizeof large);
+    memcpy(large, b.bytes, SEAL_MAGIC_LEN);
     crypto_hash_sha256(b.sha256, large, sizeof large);
     sodium_bin2hex(hex, sizeof hex, b.sha256, sizeof b.sha256);
     snprintf(b.source, sizeof b.source, "upload:%s", hex);
@@ -169,7 +170,7 @@ static Rota__Reply *publish_keyed(const char *source)
     p.account = (char *)(uintptr_t) "maker";
     p.app = (char *)(uintptr_t) "app";
     p.platform = (char *)(uintptr_t) "ios";
-    p.source = (char *)(uintptr_t)source;
+    kit_source(&p, source);
     p.idempotency_key = (char *)(uintptr_t) "once-and-for-all";
     return call(rig.root, ASK(r, PUBLISH, publish, &p));
 }

@@ -30,6 +30,8 @@ static const char lock_bare[] =
     "{\"lockfileVersion\":3,\"packages\":{\"\":{},\"node_modules/bare\":{\"version\":\"1.0.0\"}}}";
 static const char lock_other[] =
     "{\"lockfileVersion\":3,\"packages\":{\"\":{\"name\":\"x\",\"version\":\"1.0.0\"}}}";
+static const char wants_old_node[] =
+    "{\"name\":\"x\",\"version\":\"1.0.0\",\"engines\":{\"node\":\"0.10.x || <9\"}}";
 static const char wants_more[] =
     "{\"name\":\"x\",\"version\":\"1.0.0\",\"dependencies\":{\"nullthrows\":\"1.1.1\"}}";
 
@@ -44,6 +46,7 @@ static const struct row {
     uint64_t stop_after_ms;
     const char *stop_phase;
     enum build_stop stop_why;
+    enum kit_seal seal;
     const char *source, *source_url;
 
     enum build_outcome outcome;
@@ -120,6 +123,20 @@ static const struct row {
      .outcome = BUILD_FAULT,
      .error = E_OBJECT_MISMATCH,
      .says = ""},
+    {.name = "source-other-key",
+     .is_quick = true,
+     .layers = {"hello"},
+     .seal = KIT_OTHER_KEY,
+     .outcome = BUILD_FAILED,
+     .error = E_SOURCE_SEAL_BROKEN,
+     .says = ""},
+    {.name = "source-not-sealed",
+     .is_quick = true,
+     .layers = {"hello"},
+     .seal = KIT_NOT_SEALED,
+     .outcome = BUILD_FAILED,
+     .error = E_SOURCE_NOT_SEALED,
+     .says = ""},
     {.name = "source-no-hash",
      .is_quick = true,
      .layers = {"hello"},
@@ -127,6 +144,13 @@ static const struct row {
      .outcome = BUILD_FAILED,
      .error = E_SOURCE_INVALID,
      .says = ""},
+    {.name = "node-unavailable",
+     .is_quick = true,
+     .layers = {"hello"},
+     .text = {{"package.json", wants_old_node}},
+     .outcome = BUILD_FAILED,
+     .error = E_NODE_UNAVAILABLE,
+     .says = "asks for Node 0.10.x || <9; here there is v"},
     {.name = "lockfile-out-of-step",
      .is_quick = true,
      .text = {{"package.json", wants_more}, {"package-lock.json", lock_other}},
@@ -338,6 +362,7 @@ static void row_run(const struct row *row, const char *apps)
                               .stop_after_ms = row->stop_after_ms,
                               .stop_phase = row->stop_phase,
                               .stop_why = row->stop_why,
+                              .seal = row->seal,
                               .source = row->source,
                               .source_url = row->source_url};
     kit.settings.workspace_bytes = (row->workspace_mib ? row->workspace_mib : WORKSPACE_MIB) << 20;

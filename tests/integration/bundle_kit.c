@@ -14,6 +14,7 @@
 #include <ftw.h>
 #include <poll.h>
 #include <pthread.h>
+#include <seal.h>
 #include <sign.h>
 #include <sodium.h>
 #include <stdatomic.h>
@@ -34,6 +35,8 @@ static struct {
 static _Thread_local struct {
     const struct kit_order *order;
     struct build *build;
+    char sealed[KIT_PATH_MAX]; /* the archive as the broker would have it */
+    struct seal seal;
 } asking;
 
 void kit_object(const struct kit *k, Rota__ObjectKind kind, char path[KIT_PATH_MAX])
@@ -61,8 +64,12 @@ static void answer_download(Rota__Reply *reply)
 {
     const char *url = asking.order->source_url;
     reply->result_case = ROTA__REPLY__RESULT_SIGN_DOWNLOAD;
-    reply->sign_download =
-        sign_result(url ? joined("", url) : joined("file://", asking.order->archive));
+    reply->sign_download = sign_result(url ? joined("", url) : joined("file://", asking.sealed));
+    uint8_t *key = malloc(SEAL_KEY_BYTES);
+    assert(key);
+    memcpy(key, asking.seal.key, SEAL_KEY_BYTES);
+    key[0] ^= asking.order->seal == KIT_OTHER_KEY;
+    reply->sign_download->source_key = (ProtobufCBinaryData){SEAL_KEY_BYTES, key};
 }
 
 static void answer_upload(const Rota__SignUpload *ask, Rota__Reply *reply)
@@ -186,13 +193,23 @@ static int log_take(void *arg, const void *p, size_t n)
     return 0;
 }
 
-static void source_name(const struct kit_order *o, char source[128])
+/* Seals the archive, as `rota publish` does. */
+static void source_seal(const struct kit *k, const struct kit_order *o, char source[128])
 {
     uint8_t sha256[32], blake2b[32];
     uint64_t size;
     char hex[65];
+    snprintf(asking.sealed, sizeof asking.sealed, "%.400s/sealed-%u", k->folder, o->slot);
+    if (o->seal == KIT_NOT_SEALED)
+        snprintf(asking.sealed, sizeof asking.sealed, "%s", o->archive);
     AUTO_FD fd = open(o->archive, O_RDONLY | O_CLOEXEC);
     assert(fd >= 0 && hash_file(fd, sha256, blake2b, &size) == 0);
+    seal_derive(span_str("the kit's secret"), sha256, &asking.seal);
+    if (o->seal != KIT_NOT_SEALED) {
+        AUTO_FD to = open(asking.sealed, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        assert(to >= 0 && seal_fd(&asking.seal, fd, to) == 0);
+        assert(hash_file(to, sha256, blake2b, &size) == 0 && size > 0);
+    }
     snprintf(source, 128, "upload:%s", sodium_bin2hex(hex, sizeof hex, sha256, sizeof sha256));
 }
 
@@ -226,18 +243,20 @@ int kit_run(struct kit *k, const struct kit_order *order, struct build_result *r
     *ret = (struct build_result){0};
     struct build_host_config config = {.send = log_take, .arg = seen};
     assert(build_host_new(&config, &host) == 0);
-    source_name(order, source);
+    source_seal(k, order, source);
     lease.job = (char *)"job_00000000000000000000000000";
     struct build b = {.host = host,
                       .settings = &k->settings,
                       .job = lease.job,
-                      .account = "local",
+                      .account = order->account ? order->account : "local",
                       .app = "hello",
-                      .class = "bundle",
+                      .class = order->class ? order->class : "bundle",
                       .tier = "P0",
                       .platform = order->platform,
                       .source = order->source ? order->source : source,
                       .slot = order->slot,
+                      .spec = order->spec,
+                      .spec_bytes = order->spec ? strlen(order->spec) : 0,
                       .attempt = 1,
                       .attempts_max = 3,
                       .lease = &lease,
@@ -259,9 +278,18 @@ int kit_run(struct kit *k, const struct kit_order *order, struct build_result *r
 
 void kit_open(struct kit *k, uint64_t workspace_bytes)
 {
+    kit_open_cached(k, workspace_bytes, "none", 0);
+}
+
+void kit_open_cached(struct kit *k, uint64_t workspace_bytes, const char *cache_dir,
+                     uint64_t cache_bytes)
+{
     char path[KIT_PATH_MAX];
-    *k = (struct kit){
-        .settings = {.environment = "development", .workspace_bytes = workspace_bytes, .slots = 2}};
+    *k = (struct kit){.settings = {.environment = "development",
+                                   .workspace_bytes = workspace_bytes,
+                                   .cache_dir = cache_dir,
+                                   .cache_bytes = cache_bytes,
+                                   .slots = 2}};
     assert(sodium_init() >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     crypto_sign_keypair(k->public_key, broker.secret_key);
     int r = runner_bundle.check(&k->settings, k->said);
@@ -284,9 +312,14 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
+void kit_remove(const char *folder)
+{
+    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void kit_close(struct kit *k)
 {
-    nftw(k->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    kit_remove(k->folder);
 }
 
 /* ---- looking ---- */

@@ -20,18 +20,32 @@ struct kit {
 /* Runs the runner's check(). Once in a process, before there are threads. Ends the program with a
  * word on stderr when this machine cannot run it. */
 void kit_open(struct kit *k, uint64_t workspace_bytes);
+/* The same with a cache in a folder of the host; kit_open() has none. */
+void kit_open_cached(struct kit *k, uint64_t workspace_bytes, const char *cache_dir,
+                     uint64_t cache_bytes);
 void kit_close(struct kit *k); /* removes the folder */
+void kit_remove(const char *folder);
+
+enum kit_seal {
+    KIT_SEALED,
+    KIT_OTHER_KEY, /* the broker's answer has another key than the one it was sealed with */
+    KIT_NOT_SEALED,
+};
 
 struct kit_order {
     const char *archive; /* path of a tar.gz or tar.zst */
     const char *platform;
+    const char *spec; /* NULL: none */
     uint32_t slot;
     uint64_t stop_after_ms; /* 0: never */
     const char
         *stop_phase; /* stop_after_ms runs from the beginning of this phase; NULL: from the start */
     enum build_stop stop_why;
-    const char *source;     /* NULL: upload:<the archive's hash> */
+    enum kit_seal seal;
+    const char *source;     /* NULL: upload:<the sealed archive's hash> */
     const char *source_url; /* NULL: the archive's */
+    const char *account;    /* NULL: "local" */
+    const char *class;      /* NULL: "bundle" */
 };
 
 struct kit_seen {

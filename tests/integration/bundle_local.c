@@ -3,7 +3,8 @@
  *   bundle_local ARCHIVE android|ios OUT_FOLDER
  *
  * Prints the log, the phases with their times and each product with its size and SHA-256; the
- * products land in OUT_FOLDER. */
+ * products land in OUT_FOLDER. ROTA_CACHE_DIR names a cache; without, every build starts from
+ * nothing. */
 #undef NDEBUG
 #include "bundle_kit.h"
 
@@ -17,6 +18,8 @@
 #include <sys/stat.h>
 
 enum { WORKSPACE_BYTES = 0x7fffffff };
+
+#define CACHE_BYTES (8ull << 30)
 
 static void product_move(const struct kit *k, const struct build_artifact *a, const char *to)
 {
@@ -39,7 +42,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bundle_local ARCHIVE android|ios OUT_FOLDER\n");
         return EXIT_USAGE;
     }
-    kit_open(&k, WORKSPACE_BYTES);
+    const char *cache = getenv("ROTA_CACHE_DIR");
+    kit_open_cached(&k, WORKSPACE_BYTES, cache ? cache : "none", CACHE_BYTES);
     printf("%s\n", k.said);
     mkdir(argv[3], 0755);
     struct kit_order order = {.archive = archive, .platform = argv[2]};

@@ -44,7 +44,7 @@ static bool is_in_layer(const struct pack_plan *plan, size_t layer, const char *
     return access(full, F_OK) == 0;
 }
 
-/* Something later says this path in another way. */
+/* Something later says this path of the archive in another way. */
 static bool is_covered(const struct packing *p, const char *path)
 {
     const struct pack_plan *plan = p->plan;
@@ -64,14 +64,16 @@ static int file_add(void *arg, const char *path, const struct stat *st)
     struct packing *p = arg;
     if (S_ISDIR(st->st_mode))
         return strcmp(path, "node_modules") == 0 ? TREE_SKIP : TREE_GO_ON;
-    if (is_covered(p, path))
+    char full[PATH_MAX], at[1200];
+    const char *folder = p->layer == 0 ? p->plan->first_at : NULL;
+    snprintf(at, sizeof at, "%.100s%s%.1000s", folder ? folder : "", folder ? "/" : "", path);
+    if (is_covered(p, at))
         return TREE_GO_ON;
-    char full[PATH_MAX];
     AUTO_FREE char *text = NULL;
     size_t n;
     snprintf(full, sizeof full, "%s/%s/%s", p->plan->top, p->plan->layers[p->layer], path);
     assert(file_read(full, FILE_BYTES_MAX, &text, &n) == 0);
-    entry_add(p->out, path, text, n);
+    entry_add(p->out, at, text, n);
     return TREE_GO_ON;
 }
 

@@ -11,9 +11,10 @@ struct pack_plan {
     const char *top;           /* the folder that `layers` are in */
     const char *const *layers; /* a file of a later layer wins; NULL entries are skipped */
     size_t layers_n;
+    const char *first_at; /* where the first layer lies in the archive; NULL: at its top */
     const struct pack_text *text;
     size_t text_n;
-    const char *without; /* a path to leave out, or NULL */
+    const char *without; /* a path of the archive to leave out, or NULL */
 };
 
 /* Writes the tar.gz `to`, over an older one. node_modules of the layers stay out. Aborts on any

@@ -8,9 +8,10 @@ import os
 import shutil
 import tarfile
 
-from kit import Kit, check, main, program
+from kit import BUILD, Kit, check, main, program
 
 APP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "apps", "hello")
+FORMS = os.path.join(BUILD, "tests/integration/source_forms")
 
 
 def copy_with_secrets(kit):
@@ -25,14 +26,25 @@ def copy_with_secrets(kit):
     return app
 
 
+def opened(kit, app, stored):
+    """What was uploaded, opened by the key that the packed folder and the API key give."""
+    plain, sealed = f"{kit.dir}/packed", f"{kit.dir}/sealed"
+    kit.run([FORMS, "pack", app, plain])
+    key = kit.run([FORMS, "seal", kit.key, plain, sealed]).stdout.strip()
+    kit.run([FORMS, "open", key, stored, f"{kit.dir}/archive"])
+    return f"{kit.dir}/archive"
+
+
 def published(kit, app):
     done = kit.rota("publish", "--app", "hello", "--platform", "android", "--source", f"dir:{app}")
     check("left out: outside" in done.stderr and "packed " in done.stderr, f"publish says {done.stderr!r}")
     job = done.stdout.split()[0]
-    stored = [os.path.join(d, f) for d, _, files in os.walk(f"{kit.dir}/data/artifacts") for f in files]
-    archives = [p for p in stored if tarfile.is_tarfile(p)]
-    check(len(archives) == 1, f"one source is stored: {stored}")
-    names = tarfile.open(archives[0]).getnames()
+    sources = [os.path.join(d, f) for d, _, files in os.walk(f"{kit.dir}/data/artifacts/source") for f in files]
+    check(len(sources) == 1, f"one source is stored: {sources}")
+    with open(sources[0], "rb") as f:
+        stored = f.read()
+    check(stored.startswith(b"rota-seal-1\n") and b"package.json" not in stored, "the source is stored sealed")
+    names = tarfile.open(opened(kit, app, sources[0])).getnames()
     check("package.json" in names, f"the app travels: {names}")
     for name in names:
         check(not any(p in name for p in (".env", ".npmrc", ".git/", "node_modules", "Pods", "outside")), f"{name} travels")
@@ -105,11 +117,33 @@ def named(kit, out, key):
     check("CONFIG" in refused.stderr, "no trusted key")
 
 
+def provenance(facts, job, last, app):
+    """What the envelope says of the build, read as any in-toto tool would."""
+    statement = facts["provenance"]
+    definition = statement["predicate"]["buildDefinition"]
+    kinds = {}
+    for d in definition["resolvedDependencies"]:
+        kinds.setdefault(d["annotations"]["kind"], []).append(d)
+    with open(f"{app}/package-lock.json", "rb") as f:
+        lockfile = hashlib.sha256(f.read()).hexdigest()
+    check(statement["predicate"]["runDetails"]["metadata"]["invocationId"] == job, "the envelope's job")
+    check(definition["externalParameters"]["app"] == "hello", f"{definition}")
+    check(kinds["source"][0]["uri"] == last["source"], f"the envelope's source: {kinds}")
+    check(kinds["lockfile"][0]["digest"]["sha256"] == lockfile, f"the envelope's lockfile: {kinds}")
+    tools = {d["name"]: d["annotations"].get("version") for d in kinds["tool"]}
+    check({"node", "npm", "react-native", "metro"} <= set(tools), f"the envelope's tools: {tools}")
+    subjects = {s["name"]: s["digest"]["sha256"] for s in statement["subject"]}
+    public = {a["name"]: a["sha256"] for a in last["artifacts"] if a["kind"] in ("bundle", "assets")}
+    check(subjects == public and len(public) == 2, f"the envelope's files: {subjects}")
+    return tools
+
+
 def test():
     with Kit() as kit:
         kit.start()
         kit.worker()
-        job, files = published(kit, copy_with_secrets(kit))
+        app = copy_with_secrets(kit)
+        job, files = published(kit, app)
         last, percents, bundling = followed(kit, job)
         out, key = f"{kit.dir}/out", f"{kit.dir}/data/keys/sign.pub"
         kit.rota("download", job, "--out", out)
@@ -120,10 +154,12 @@ def test():
         check(text.strip().split("\n")[-1].startswith("signature ok"), f"verify says {text!r}")
         facts = json.loads(kit.rota("verify", out, "--public-key", key, "--json").stdout)
         check(facts["ok"] and facts["statement"]["job"] == job, f"verify --json: {facts}")
+        tools = provenance(facts, job, last, app)
         named(kit, out, key)
         n = tampered(kit, out, key)
     print(f"{files} files packed, {percents} rising percents seen ({bundling} while bundling), "
-          f"{len(last['artifacts'])} artifacts verified, {n + 3} of {n + 3} tamperings refused")
+          f"{len(last['artifacts'])} artifacts verified, {n + 3} of {n + 3} tamperings refused; "
+          f"built with {', '.join(' '.join(filter(None, t)) for t in tools.items())}")
 
 
 main(test)

@@ -99,13 +99,14 @@ class Kit:
         self.kill()
         return self.start()
 
-    def worker(self, *options, name="w", slots=1, runner=None, boxed=False):
+    def worker(self, *options, name="w", slots=1, runner=None, boxed=False, env=None):
         """A worker; its runner sees this machine, so that a test's script can meet the test, or a sandbox."""
         argv = [program("rota-worker"), "--url", self.url, "--key-file", self.key, "--slots", str(slots),
                 "--name", name]
+        argv += ["--cache-dir", f"{self.dir}/cache"]
         argv += ["--runner", f"exec:{runner}"] if runner else []
         argv += ["--exec-host"] if runner and not boxed else []
-        return self.spawn(argv + list(options), log=f"{name}.log")
+        return self.spawn(argv + list(options), log=f"{name}.log", env={**os.environ, **(env or {})})
 
     def script(self, name, text):
         path = f"{self.dir}/{name}"

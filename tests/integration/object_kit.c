@@ -12,6 +12,7 @@ void body_init(struct body *b)
 {
     char hex[65];
     randombytes_buf(b->bytes, sizeof b->bytes);
+    memcpy(b->bytes, "rota-seal-1\n", SEAL_MAGIC_LEN);
     crypto_hash_sha256(b->sha256, b->bytes, sizeof b->bytes);
     crypto_generichash(b->blake2b, sizeof b->blake2b, b->bytes, sizeof b->bytes, NULL, 0);
     sodium_bin2hex(hex, sizeof hex, b->sha256, sizeof b->sha256);

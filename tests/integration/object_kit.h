@@ -4,6 +4,7 @@
 #pragma once
 
 #include "broker_kit.h"
+#include "seal.h"
 
 enum { BODY_BYTES = 5000 };
 
@@ -13,7 +14,7 @@ struct body {
     char source[80]; /* upload:HEX */
 };
 
-/* Random bytes: no two bodies are alike. Needs sodium_init(). */
+/* Random bytes that begin like a sealed source: no two bodies are alike. Needs sodium_init(). */
 void body_init(struct body *b);
 
 /* The file that a file:// URL names. */

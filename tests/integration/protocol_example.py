@@ -1,24 +1,47 @@
 #!/usr/bin/env python3
-"""protocol_example.py: the program in docs/PROTOCOL.md does what the page says.
+"""protocol_example.py: the programs in docs/PROTOCOL.md do what the page says.
 
-Why it matters: it is what somebody copies who has no librota. Taken out of the page as it stands there, it
-publishes, is answered with the same job for the same key, waits for a broker that is down, and tells a refusal.
+Why it matters: they are what somebody copies who has no librota. Taken out of the page as it stands there, the first
+publishes, is answered with the same job for the same key, waits for a broker that is down, and tells a refusal; what
+the second seals is byte for byte what rota seals with the same secret, and opens with the key that it prints.
 """
+import os
 import re
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from kit import Kit, check
+from kit import BUILD, Kit, check
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/PROTOCOL.md"
 
 
-def example():
+FORMS = f"{BUILD}/tests/integration/source_forms"
+
+
+def example(name):
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
-    check(len(blocks) == 1, f"{len(blocks)} programs in the page")
-    return blocks[0]
+    check(len(blocks) == 2, f"{len(blocks)} programs in the page")
+    found = [b for b in blocks if b.startswith(f"# {name}:")]
+    check(len(found) == 1, f"{len(found)} programs {name} in the page")
+    return found[0]
+
+
+def sealed(kit):
+    """Archives of several sizes, none and whole chunks among them."""
+    program, sizes = kit.script("seal.py", example("seal.py")), (0, 1, 65535, 65536, 65537, 200000)
+    for n in sizes:
+        archive, theirs, ours, back = (f"{kit.dir}/{x}" for x in ("archive", "theirs", "ours", "back"))
+        Path(archive).write_bytes(os.urandom(n))
+        Path(f"{kit.dir}/secret").write_text(Path(kit.key).read_text().split()[0])
+        source, key = kit.run([sys.executable, program, f"{kit.dir}/secret", archive, theirs]).stdout.split()
+        check(kit.run([FORMS, "seal", f"{kit.dir}/secret", archive, ours]).stdout.strip() == key, "another key")
+        check(Path(ours).read_bytes() == Path(theirs).read_bytes(), f"{n} bytes are sealed in another way")
+        kit.run([FORMS, "open", key, theirs, back])
+        check(Path(back).read_bytes() == Path(archive).read_bytes(), f"{n} bytes came back otherwise")
+        kit.run([FORMS, "open", "00" * 32, theirs, back], ok=(1,))
+    return len(sizes)
 
 
 def key_file(kit, name, *lines):
@@ -40,10 +63,11 @@ def first_try_fails(kit, argv):
 
 
 def main():
-    counts = {"lines": 0, "published": 0, "replayed": 0, "refused": 0}
+    counts = {"lines": 0, "published": 0, "replayed": 0, "refused": 0, "sealed": 0}
     with Kit() as kit:
-        program = kit.script("publish.py", example())
-        counts["lines"] = example().count("\n")
+        program = kit.script("publish.py", example("publish.py"))
+        counts["lines"] = example("publish.py").count("\n")
+        counts["sealed"] = sealed(kit)
         run = [sys.executable, program, f"{kit.dir}/sock"]
         early = first_try_fails(kit, [*run, kit.key, "key-1"])
         kit.start()

@@ -2,15 +2,19 @@
  * between the time that was named and the time that passed, as a part of the latter. */
 #include "sim/eta.h"
 
+#include "sched/promise.h"
 #include "sim/world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ASK_PERMILLE = 300, MEDIAN_PERCENT_MAX = 50, ANSWERS_MIN = 500 };
-
-static const char *const confidences[] = {"low", "medium", "high"};
-enum { CONFIDENCES = sizeof confidences / sizeof *confidences };
+enum {
+    ASK_PERMILLE = 300,
+    MEDIAN_PERCENT_MAX = 50,
+    ANSWERS_MIN = 500,
+    WORD_MIN = 50,
+    CONFIDENCES = PROMISE_HIGH + 1,
+};
 
 /* A time that was named. */
 struct named {
@@ -53,7 +57,7 @@ static bool is_open(const struct watch *t, struct job_id job)
 static unsigned confidence_of(struct world *w, const char *text)
 {
     for (unsigned i = 0; i < CONFIDENCES; i++)
-        if (strcmp(confidences[i], text) == 0)
+        if (strcmp(promise_confidence_text(i), text) == 0)
             return i;
     world_violated(w, "a time is named with confidence \"%s\"", text);
 }
@@ -129,20 +133,32 @@ static double part(struct errors *e, unsigned percent)
     return 100 * e->all[(e->n - 1) * percent / 100];
 }
 
+/* The words must mean something: of those that claim more, the errors are smaller. */
+static bool is_kept(struct errors *errors)
+{
+    double low = part(&errors[PROMISE_LOW], 50), medium = part(&errors[PROMISE_MEDIUM], 50),
+           high = part(&errors[PROMISE_HIGH], 50), all = part(&errors[CONFIDENCES], 50);
+    bool is_enough = errors[CONFIDENCES].n >= ANSWERS_MIN && errors[PROMISE_MEDIUM].n >= WORD_MIN &&
+                     errors[PROMISE_HIGH].n >= WORD_MIN;
+    if (!is_enough)
+        printf("too few\n");
+    return is_enough && all <= MEDIAN_PERCENT_MAX && medium <= MEDIAN_PERCENT_MAX &&
+           high < medium && medium < low;
+}
+
 int eta_test(uint64_t first, uint64_t last, unsigned steps)
 {
     struct errors errors[CONFIDENCES + 1] = {0};
     for (uint64_t seed = first; seed <= last; seed++)
         live(seed, steps, errors);
-    double median = part(&errors[CONFIDENCES], 50);
-    size_t n = errors[CONFIDENCES].n;
+    bool is_good = is_kept(errors);
     for (unsigned i = 0; i <= CONFIDENCES; i++) {
         printf("%s: %zu times named, median error %.0f %%, of nine in ten at most %.0f %%\n",
-               i < CONFIDENCES ? confidences[i] : "all", errors[i].n, part(&errors[i], 50),
-               part(&errors[i], 90));
+               i < CONFIDENCES ? promise_confidence_text(i) : "all", errors[i].n,
+               part(&errors[i], 50), part(&errors[i], 90));
         free(errors[i].all);
     }
-    if (n < ANSWERS_MIN)
-        printf("too few\n");
-    return n < ANSWERS_MIN || median > MEDIAN_PERCENT_MAX;
+    printf("%s: all and medium at most %d %%, high better than medium, medium than low\n",
+           is_good ? "kept" : "BROKEN", MEDIAN_PERCENT_MAX);
+    return !is_good;
 }

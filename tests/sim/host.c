@@ -18,9 +18,9 @@ static void fill(void *arg, void *p, size_t n)
         ((uint8_t *)p)[i] = (uint8_t)random_next(r);
 }
 
-void host_init(struct host *h, uint64_t seed)
+void host_init(struct sim_host *h, uint64_t seed)
 {
-    *h = (struct host){
+    *h = (struct sim_host){
         .random = {seed ^ 0x686f7374}, .looks = {seed ^ 0x6c6f6f6b}, .turn_ms = UINT64_MAX};
     h->inbox_end = &h->inbox;
     snprintf(h->dir, sizeof h->dir, "sim-%llu", (unsigned long long)seed);
@@ -30,7 +30,7 @@ void host_init(struct host *h, uint64_t seed)
     (void)r;
 }
 
-static void inbox_drop(struct host *h)
+static void inbox_drop(struct sim_host *h)
 {
     for (struct message *m = h->inbox, *next; m; m = next) {
         next = m->next;
@@ -40,7 +40,7 @@ static void inbox_drop(struct host *h)
     h->inbox_end = &h->inbox;
 }
 
-void host_kill(struct host *h)
+void host_kill(struct sim_host *h)
 {
     h->engine = engine_free(h->engine);
     h->board = board_free(h->board);
@@ -53,14 +53,14 @@ void host_kill(struct host *h)
     h->dies_after_commit = false;
 }
 
-void host_deinit(struct host *h)
+void host_deinit(struct sim_host *h)
 {
     host_kill(h);
     effects_deinit(&h->fx);
     store_sim_forget(h->dir);
 }
 
-static int boot(struct host *h, struct now now)
+static int boot(struct sim_host *h, struct now now)
 {
     struct store_config config = {.dir = h->dir, .create = true};
     int r = store_open(&config, &h->store);
@@ -86,7 +86,7 @@ static int boot(struct host *h, struct now now)
     return engine_open(&engine, now, &h->engine);
 }
 
-int host_boot(struct host *h, struct now now)
+int host_boot(struct sim_host *h, struct now now)
 {
     assert(!host_is_up(h));
     int r = boot(h, now);
@@ -95,7 +95,7 @@ int host_boot(struct host *h, struct now now)
     return r;
 }
 
-void host_take(struct host *h, struct message *m)
+void host_take(struct sim_host *h, struct message *m)
 {
     m->next = NULL;
     *h->inbox_end = m;
@@ -120,7 +120,7 @@ static struct inbound *inbound_of(const struct message *m)
 }
 
 /* As a reader thread would: looks at what the request names. A finish says so again when told. */
-static void message_look(struct host *h, struct message *m, const struct inbound *in)
+static void message_look(struct sim_host *h, struct message *m, const struct inbound *in)
 {
     m->is_counted = in->is_counted;
     m->is_vetted = true;
@@ -129,7 +129,7 @@ static void message_look(struct host *h, struct message *m, const struct inbound
 }
 
 /* The inbox after a turn over `list`: those that had to be looked at first. */
-static void inbox_settle(struct host *h, const struct inbound *list)
+static void inbox_settle(struct sim_host *h, const struct inbound *list)
 {
     struct message *m = h->inbox, *next;
     h->inbox = NULL;
@@ -145,7 +145,7 @@ static void inbox_settle(struct host *h, const struct inbound *list)
     }
 }
 
-int host_turn(struct host *h, struct now now)
+int host_turn(struct sim_host *h, struct now now)
 {
     struct inbound *list = NULL, **end = &list;
     for (const struct message *m = h->inbox; m; m = m->next) {
@@ -164,7 +164,7 @@ int host_turn(struct host *h, struct now now)
     return r;
 }
 
-uint64_t host_deadly_faults(const struct host *h)
+uint64_t host_deadly_faults(const struct sim_host *h)
 {
     static const enum store_sim_fault deadly[] = {STORE_SIM_WRITE_EIO,    STORE_SIM_COMMIT_MADE,
                                                   STORE_SIM_COMMIT_LOST,  STORE_SIM_UNKNOWN_MADE,
@@ -175,7 +175,7 @@ uint64_t host_deadly_faults(const struct host *h)
     return sum;
 }
 
-uint64_t host_faults(const struct host *h)
+uint64_t host_faults(const struct sim_host *h)
 {
     uint64_t sum = 0;
     if (!h->store)

@@ -9,7 +9,7 @@
 
 struct message;
 
-struct host {
+struct sim_host {
     char dir[32];
     char credential[64];
     uint8_t hash_key[32];
@@ -28,23 +28,23 @@ struct host {
     uint64_t faults;        /* of the store, as of its death */
 };
 
-void host_init(struct host *h, uint64_t seed);
-void host_deinit(struct host *h);
+void host_init(struct sim_host *h, uint64_t seed);
+void host_deinit(struct sim_host *h);
 
 /* 0, or what went wrong: it is dead again. The first boot makes the environment. */
-int host_boot(struct host *h, struct now now);
-void host_kill(struct host *h);
-static inline bool host_is_up(const struct host *h)
+int host_boot(struct sim_host *h, struct now now);
+void host_kill(struct sim_host *h);
+static inline bool host_is_up(const struct sim_host *h)
 {
     return h->engine != NULL;
 }
 
-void host_take(struct host *h, struct message *m); /* into the inbox */
+void host_take(struct sim_host *h, struct message *m); /* into the inbox */
 /* One turn over the inbox; what it leaves there had to be looked at first and is ready for the next
  * one. Effects are in h->fx. Below 0: what the broker would end with 74 for; nothing may be spoken.
  */
-int host_turn(struct host *h, struct now now);
+int host_turn(struct sim_host *h, struct now now);
 /* Faults of the store that have hit so far, over all its lives; and of them those that a broker
  * dies of. */
-uint64_t host_faults(const struct host *h);
-uint64_t host_deadly_faults(const struct host *h);
+uint64_t host_faults(const struct sim_host *h);
+uint64_t host_deadly_faults(const struct sim_host *h);

@@ -263,7 +263,7 @@ static void checkpoint_wish(struct world *w)
 
 static void turn(struct world *w)
 {
-    struct host *h = &w->host;
+    struct sim_host *h = &w->host;
     uint64_t faults = host_faults(h), deadly = host_deadly_faults(h);
     struct now now = clock_read(&w->clock);
     w->step++;
@@ -297,7 +297,7 @@ static void turn(struct world *w)
 void world_step(struct world *w)
 {
     struct event e;
-    struct host *h = &w->host;
+    struct sim_host *h = &w->host;
     for (;;) {
         uint64_t next_ms = agenda_next_ms(&w->agenda);
         if (h->turn_ms < next_ms)

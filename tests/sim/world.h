@@ -91,7 +91,7 @@ struct world {
     struct random random;
     struct sim_clock clock;
     struct agenda agenda;
-    struct host host;
+    struct sim_host host;
     struct history history;
     struct ledger ledger;
     struct queue queue;

@@ -22,14 +22,18 @@ void engine_kit_open(struct engine_kit *k)
     if (!k->credential[0])
         assert_int_equal(
             engine_init(k->store, "development", k->hash_key, k->now.wall_ms, k->credential), 0);
+    static const struct host_list git_hosts = {.host = {{.name = "github.com", .port = 443}},
+                                               .n = 1};
     struct engine_config engine = {.store = k->store,
                                    .auth = k->auth,
                                    .board = k->board,
                                    .environment = "development",
                                    .hash_key = k->hash_key,
                                    .lease_ms = k->lease_ms,
+                                   .git_hosts = &git_hosts,
                                    .random = random_fill,
                                    .random_arg = k,
+                                   .source_keeper = k->source_keeper,
                                    .checks_aborts = true};
     assert_int_equal(engine_open(&engine, k->now, &k->engine), 0);
 }

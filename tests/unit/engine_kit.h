@@ -21,6 +21,7 @@ struct engine_kit {
     struct engine *engine;
     struct effects fx;
     uint64_t request_id;
+    struct source_keeper source_keeper; /* takes effect with the next open */
     bool may_fail; /* a turn's fault is noted in `fault` and not asserted: a process would end with
                       74 */
     int fault;

@@ -133,31 +133,42 @@ static void test_a_pool_knows_its_crew(void **state)
     board_free(b);
 }
 
-static void test_an_accounts_jobs_are_found(void **state)
+static void test_the_runs_of_an_account_and_of_a_pool_are_found(void **state)
 {
     (void)state;
-    enum { ACCOUNTS = 7 };
+    enum { ACCOUNTS = 7, POOLS = 3 };
     struct board *b = NULL;
-    struct job_id jobs[LEASES];
+    struct board_run runs[LEASES];
     assert_int_equal(board_new(&b), 0);
     for (unsigned i = 0; i < LEASES; i++) {
         struct board_lease l = lease_of(i, 1);
         l.account = i % ACCOUNTS;
+        l.pool = (uint16_t)(i % POOLS);
+        l.granted_bt_ms = 1000 + i;
         assert_int_equal(board_put_lease(b, &l), 0);
         assert_int_equal(board_put_lease(b, &l), 0);
     }
     for (unsigned i = 0; i < LEASES; i++)
         if (i % ACCOUNTS == 3 || i % 2)
             board_drop_lease(b, id_of(i));
-    assert_int_equal(board_jobs_of(b, 3, jobs, LEASES), 0);
-    assert_int_equal(board_jobs_of(b, 5, jobs, 4), 4);
-    size_t n = board_jobs_of(b, 5, jobs, LEASES);
+    assert_int_equal(board_runs_of(b, 3, runs, LEASES), 0);
+    assert_int_equal(board_runs_of(b, 5, runs, 4), 4);
+    size_t n = board_runs_of(b, 5, runs, LEASES);
     for (size_t i = 0; i < n; i++) {
         unsigned number;
-        memcpy(&number, jobs[i].b, sizeof number);
+        memcpy(&number, runs[i].job.b, sizeof number);
         assert_true(number % ACCOUNTS == 5 && number % 2 == 0);
+        assert_int_equal(runs[i].granted_bt_ms, 1000 + number);
     }
     assert_int_equal(n, LEASES / ACCOUNTS / 2);
+    assert_int_equal(board_runs(b, 9, runs, LEASES), 0);
+    n = board_runs(b, 2, runs, LEASES);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal((runs[i].granted_bt_ms - 1000) % POOLS, 2);
+        assert_true(i == 0 || runs[i].granted_bt_ms > runs[i - 1].granted_bt_ms);
+    }
+    printf("%zu of %d runs are of pool 2, in the order they began\n", n, LEASES);
+    assert_in_range(n, LEASES / POOLS / 2 * 6 / 7 - 1, LEASES / POOLS / 2 * 6 / 7 + 1);
     board_free(b);
 }
 
@@ -209,7 +220,7 @@ int main(void)
         cmocka_unit_test(test_puts_replace_and_drops_forget),
         cmocka_unit_test(test_workers_and_pools_are_known_by_their_keys),
         cmocka_unit_test(test_a_pool_knows_its_crew),
-        cmocka_unit_test(test_an_accounts_jobs_are_found),
+        cmocka_unit_test(test_the_runs_of_an_account_and_of_a_pool_are_found),
         cmocka_unit_test(test_a_copy_is_never_half_of_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

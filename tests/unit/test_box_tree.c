@@ -1,6 +1,6 @@
-/* test_box_tree.c: what rota-box copies, moves and packs. npm must see package.json files and the
- * lockfile and nothing else of an app (an .npmrc least of all); what it installed must come to the
- * app, workspaces included; and the same assets must always give the same archive. */
+/* test_box_tree.c: what rota-box finds, keeps and packs. What a package manager installed must be
+ * found, workspaces included, and kept without the app's own files; and the same assets must always
+ * give the same archive. */
 #undef NDEBUG
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,8 +17,6 @@
 #include <sys/stat.h>
 #include <tree.h>
 #include <unistd.h>
-
-static const char lock[] = "{\"lockfileVersion\":3,\"packages\":{\"\":{}}}";
 
 struct world {
     char top[64], app[80], install[80];
@@ -74,88 +72,93 @@ static void assert_files(const char *folder, const char *want)
     assert_string_equal(names, want);
 }
 
-static void npm_sees_package_files_only(void **state)
+static void path_add(void *arg, const char *path)
 {
-    struct world w;
-    uint64_t packages = 99;
-    world_open(&w);
-    put(w.app, "package.json", "{}");
-    put(w.app, "package-lock.json", lock);
-    put(w.app, ".npmrc", "registry=x");
-    put(w.app, "index.js", "");
-    put(w.app, "packages/a/package.json", "{}");
-    put(w.app, "packages/a/.npmrc", "registry=x");
-    put(w.app, "packages/a/node_modules/b/package.json", "{}");
-    assert_int_equal(box_verify(w.app, w.install, &packages, &w.refusal), 0);
-    assert_int_equal(packages, 0);
-    assert_files(w.install, "package-lock.json package.json packages/a/package.json ");
-    world_close(&w);
+    char *list = arg;
+    snprintf(list + strlen(list), 1024 - strlen(list), "%s ", path);
 }
 
-static void refused(const char *package, const char *lockfile, const char *error)
+static void each_outer_node_modules_is_named_and_gets_a_cache(void **state)
 {
     struct world w;
-    uint64_t packages = 0;
+    char list[1024] = "";
     world_open(&w);
-    if (package)
-        put(w.app, "package.json", package);
-    if (lockfile)
-        put(w.app, "package-lock.json", lockfile);
-    assert_int_equal(box_verify(w.app, w.install, &packages, &w.refusal), BOX_REFUSED);
-    assert_string_equal(w.refusal.name, error);
-    assert_files(w.install, "");
-    world_close(&w);
-}
-
-static void what_is_missing_or_broken_has_its_name(void **state)
-{
-    refused(NULL, lock, "PACKAGE_JSON_INVALID");
-    refused("", lock, "PACKAGE_JSON_INVALID");
-    refused("[]", lock, "PACKAGE_JSON_INVALID");
-    refused("{\"name\":", lock, "PACKAGE_JSON_INVALID");
-    refused("{}", NULL, "LOCKFILE_MISSING");
-    refused("{}", "{", "LOCKFILE_INVALID");
-}
-
-static void a_linked_package_file_is_not_followed(void **state)
-{
-    struct world w;
-    char path[PATH_MAX];
-    uint64_t packages = 0;
-    world_open(&w);
-    put(w.top, "elsewhere", "{}");
-    put(w.app, "package-lock.json", lock);
-    snprintf(path, sizeof path, "%s/package.json", w.app);
-    assert_int_equal(symlink("../elsewhere", path), 0);
-    assert_int_equal(box_verify(w.app, w.install, &packages, &w.refusal), BOX_REFUSED);
-    assert_string_equal(w.refusal.name, "PACKAGE_JSON_INVALID");
-    world_close(&w);
-}
-
-static void each_node_modules_moves_to_its_place(void **state)
-{
-    struct world w;
-    world_open(&w);
-    put(w.app, "index.js", "");
-    put(w.app, "packages/a/a.js", "");
     put(w.install, "package.json", "{}");
     put(w.install, "node_modules/x/x.js", "");
     put(w.install, "node_modules/x/node_modules/y/y.js", "");
     put(w.install, "packages/a/node_modules/z/z.js", "");
-    assert_int_equal(box_settle(w.install, w.app, &w.refusal), 0);
-    assert_files(w.app, "index.js node_modules/x/node_modules/y/y.js node_modules/x/x.js "
-                        "packages/a/a.js packages/a/node_modules/z/z.js ");
-    assert_files(w.install, "package.json ");
+    put(w.install, "packages/a/node_modules/.cache/old", "");
+    assert_int_equal(box_settle(w.install, path_add, list, &w.refusal), 0);
+    assert_string_equal(list, "node_modules packages/a/node_modules ");
+    put(w.install, "node_modules/.cache/can-be-written", "");
     world_close(&w);
 }
 
 static void an_empty_install_is_refused(void **state)
 {
     struct world w;
+    char list[1024] = "";
     world_open(&w);
     put(w.install, "package.json", "{}");
-    assert_int_equal(box_settle(w.install, w.app, &w.refusal), BOX_REFUSED);
+    assert_int_equal(box_settle(w.install, path_add, list, &w.refusal), BOX_REFUSED);
     assert_string_equal(w.refusal.name, "INSTALL_FAILED");
+    world_close(&w);
+}
+
+static mode_t mode_of(const char *folder, const char *path)
+{
+    char full[PATH_MAX];
+    struct stat st;
+    snprintf(full, sizeof full, "%s/%s", folder, path);
+    assert_int_equal(lstat(full, &st), 0);
+    return st.st_mode;
+}
+
+static void what_is_kept_is_node_modules_with_plain_modes(void **state)
+{
+    struct world w;
+    struct keep_count count;
+    char path[PATH_MAX];
+    world_open(&w);
+    put(w.install, "package.json", "{}");
+    put(w.install, "packages/a/package.json", "{}");
+    put(w.install, "packages/a/node_modules/z/z.js", "z");
+    put(w.install, "node_modules/x/run", "x");
+    snprintf(path, sizeof path, "%s/node_modules/x/run", w.install);
+    assert_int_equal(chmod(path, 06711), 0);
+    snprintf(path, sizeof path, "%s/node_modules/x/pipe", w.install);
+    assert_int_equal(mkfifo(path, 0644), 0);
+    snprintf(path, sizeof path, "%s/node_modules/a", w.install);
+    assert_int_equal(symlink("../packages/a", path), 0);
+    assert_int_equal(box_keep(w.install, w.app, &count), 0);
+    assert_files(w.app, "node_modules/a node_modules/x/run packages/a/node_modules/z/z.js ");
+    assert_int_equal(mode_of(w.app, "node_modules/x/run"), S_IFREG | 0755);
+    assert_true(S_ISLNK(mode_of(w.app, "node_modules/a")));
+    assert_true(count.entries >= 3 && count.bytes >= 8192);
+    world_close(&w);
+}
+
+static void an_old_layer_gives_what_the_new_one_has_not(void **state)
+{
+    struct world w;
+    struct keep_count count;
+    char to[96];
+    world_open(&w);
+    snprintf(to, sizeof to, "%s/to", w.top);
+    assert_int_equal(mkdir(to, 0755), 0);
+    put(w.app, "00/new", "new");
+    put(w.app, "01/both", "new");
+    put(w.install, "01/both", "old, and longer");
+    put(w.install, "02/old", "old");
+    assert_int_equal(box_merge(w.app, w.install, to, &count), 0);
+    assert_files(to, "00/new 01/both 02/old ");
+    AUTO_FREE char *text = NULL;
+    size_t n;
+    snprintf(to, sizeof to, "%s/to/01/both", w.top);
+    assert_int_equal(file_read(to, 100, &text, &n), 0);
+    assert_string_equal(text, "new");
+    snprintf(to, sizeof to, "%s/to", w.top);
+    assert_int_equal(box_merge(w.app, "/nonexistent", to, &count), 0);
     world_close(&w);
 }
 
@@ -198,10 +201,9 @@ static void no_assets_give_a_valid_archive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(npm_sees_package_files_only),
-        cmocka_unit_test(what_is_missing_or_broken_has_its_name),
-        cmocka_unit_test(a_linked_package_file_is_not_followed),
-        cmocka_unit_test(each_node_modules_moves_to_its_place),
+        cmocka_unit_test(each_outer_node_modules_is_named_and_gets_a_cache),
+        cmocka_unit_test(what_is_kept_is_node_modules_with_plain_modes),
+        cmocka_unit_test(an_old_layer_gives_what_the_new_one_has_not),
         cmocka_unit_test(an_empty_install_is_refused),
         cmocka_unit_test(the_same_assets_give_the_same_bytes),
         cmocka_unit_test(no_assets_give_a_valid_archive),

@@ -69,6 +69,21 @@ static void no_app_can_blame_the_machine(void **state)
     print_message("%u of %d names believed\n", believed, ERROR_CODE_COUNT - 1);
 }
 
+static void tools_and_wishes_are_heard(void **state)
+{
+    struct feedback f = heard("{\"type\":\"tools\",\"hermesc\":\"/w/app/node_modules/h/hermesc\","
+                              "\"compose\":\"/etc/passwd\",\"versions\":{\"metro\":\"0.84.6\","
+                              "\"react-native\":\"0.86.3\",\"hermesc\":7}}");
+    assert_string_equal(f.hermesc, "/w/app/node_modules/h/hermesc");
+    assert_string_equal(f.compose, "");
+    assert_string_equal(f.metro, "0.84.6");
+    assert_string_equal(f.react_native, "0.86.3");
+    assert_string_equal(f.hermesc_version, "");
+    f = heard("{\"type\":\"done\",\"engines\":\"^22.13.0 || \\u001b[31m>=24\"}");
+    assert_true(f.is_done);
+    assert_null(strchr(f.engines, 27));
+}
+
 static void the_first_error_counts(void **state)
 {
     struct feedback f = heard("{\"type\":\"error\",\"name\":\"METRO_CONFIG\",\"text\":\"a\"}");
@@ -142,8 +157,14 @@ static void settings_come_through_and_secrets_do_not(void **state)
     assert_non_null(strstr(rc.text, "ignore-scripts=true\n"));
     assert_string_equal(rc.cafile, "/etc/ca.pem");
     assert_null(strstr(rc.text, "secret"));
-    assert_null(strstr(rc.text, "proxy=http"));
+    assert_null(strstr(rc.text, "p.example"));
     assert_null(strstr(rc.text, "evil"));
+    /* The operator's own proxy is for the agent's to ask; a build knows one on its loopback. */
+    assert_non_null(strstr(rc.text, "\nhttps-proxy=http://127.0.0.1:3128\n"));
+    assert_non_null(strstr(rc.text, "\nproxy=http://127.0.0.1:3128\n"));
+    assert_non_null(strstr(rc.text, "\nnoproxy=\n"));
+    assert_string_equal(rc.proxy, "http://user:secret@p.example:1");
+    assert_string_equal(rc.registry, "https://r.example/npm/");
 }
 
 static void no_cafile_gives_none(void **state)
@@ -194,7 +215,7 @@ static void only_plain_file_urls_are_carried(void **state)
 static void a_put_is_new_whole_and_exact(void **state)
 {
     char top[] = "/tmp/rota-carry-XXXXXX", url[128], path[64], link_path[64];
-    int why = 0, back = -1;
+    int back = -1;
     struct stat st;
     assert_non_null(mkdtemp(top));
     snprintf(path, sizeof path, "%s/object", top);
@@ -202,18 +223,20 @@ static void a_put_is_new_whole_and_exact(void **state)
     snprintf(url, sizeof url, "file://%s", path);
     AUTO_FD fd = memfd_create("product", MFD_CLOEXEC);
     assert_int_equal(write(fd, "0123456789", 10), 10);
-    assert_int_equal(carry_get(url, &back), CARRY_GONE);
-    assert_int_equal(carry_put(url, fd, 8, &why), 0); /* it has grown since it was hashed */
+    struct carry c = {.url = url, .size = 8, .stop_fd = -1};
+    assert_int_equal(carry_get(&c, &back), CARRY_GONE);
+    assert_int_equal(carry_put(&c, fd), 0); /* it has grown since it was hashed */
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_size, 8);
-    assert_int_equal(carry_put(url, fd, 8, &why), CARRY_FAILED); /* never over another object */
-    assert_int_equal(why, EEXIST);
+    assert_int_equal(carry_put(&c, fd), CARRY_FAILED); /* never over another object */
+    assert_string_equal(c.why, strerror(EEXIST));
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(carry_put(url, fd, 99, &why), CARRY_FAILED); /* it has shrunk */
-    assert_int_equal(stat(path, &st), -1);                        /* and nothing is left */
+    c.size = 99;
+    assert_int_equal(carry_put(&c, fd), CARRY_FAILED); /* it has shrunk */
+    assert_int_equal(stat(path, &st), -1);             /* and nothing is left */
     assert_int_equal(symlink("/etc/passwd", link_path), 0);
     snprintf(url, sizeof url, "file://%s", link_path);
-    assert_int_equal(carry_get(url, &back), CARRY_FAILED);
+    assert_int_equal(carry_get(&c, &back), CARRY_FAILED);
     assert_int_equal(unlink(link_path), 0);
     assert_int_equal(rmdir(top), 0);
 }
@@ -340,6 +363,12 @@ static void the_gist_is_npms_own_words(void **state)
                  "npm error A complete log of this run can be found in: x\n",
                  gist, sizeof gist);
     assert_string_equal(gist, "code EUSAGE; out of step");
+    verdict_gist("info x\nerror Your lockfile needs to be updated\ninfo Visit it\n", gist,
+                 sizeof gist);
+    assert_string_equal(gist, "Your lockfile needs to be updated");
+    verdict_gist("Progress\n\u2009ERR_PNPM_OUTDATED_LOCKFILE  out of date\n\nRun it\n", gist,
+                 sizeof gist);
+    assert_string_equal(gist, "ERR_PNPM_OUTDATED_LOCKFILE  out of date");
     verdict_gist("one\ntwo\nthree\nfour\n", gist, sizeof gist);
     assert_string_equal(gist, "two; three; four");
     verdict_gist("", gist, sizeof gist);
@@ -351,6 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_error_line_gives_name_and_place),
         cmocka_unit_test(no_app_can_blame_the_machine),
+        cmocka_unit_test(tools_and_wishes_are_heard),
         cmocka_unit_test(the_first_error_counts),
         cmocka_unit_test(texts_come_without_control_characters),
         cmocka_unit_test(tools_lie_in_the_app),

@@ -316,6 +316,32 @@ static Rota__Reply *publish_as(struct engine_kit *k, const char *as, const char 
     return kit_call(k, &request, as);
 }
 
+static Rota__Reply *heat_publish(struct engine_kit *k, const char *as, const char *platform)
+{
+    Rota__Publish publish = ROTA__PUBLISH__INIT;
+    Rota__Request request = ROTA__REQUEST__INIT;
+    request.op_case = ROTA__REQUEST__OP_PUBLISH;
+    request.publish = &publish;
+    publish.app = publish.class_ = (char *)"heat";
+    publish.platform = (char *)platform;
+    return kit_call(k, &request, as);
+}
+
+/* What such a build brings, the builds of all accounts share. */
+static void class_heat_is_for_operators_and_of_pool_bundle(void **state)
+{
+    struct engine_kit *k = *state;
+    char mine[64];
+    uint32_t serial;
+    kit_account(k, "a", ROTA__TIER__P3, 0);
+    key_create(k, "a", ROTA__ROLE__ACCOUNT, mine, &serial);
+    assert_string_equal(kit_error(heat_publish(k, mine, "android")), "CLASS_RESERVED");
+    assert_string_equal(kit_error(heat_publish(k, NULL, "")), "PLATFORM_UNKNOWN");
+    assert_string_equal(kit_error(heat_publish(k, NULL, "android")), "SOURCE_NEEDED");
+    struct lease_call call = {.worker = "w", .class = "heat", .pool = "bundle", .nonce = 1};
+    assert_string_equal(kit_error(kit_reply(k, lease_call(k, &call))), "CLASS_MISSING");
+}
+
 static void an_account_sees_itself_alone_and_a_revoked_key_nothing(void **state)
 {
     struct engine_kit *k = *state;
@@ -364,6 +390,9 @@ static void a_refused_publish_leaves_no_trace(void **state)
         {"bundle", "", "", "", "a", 0, 0, "PLATFORM_UNKNOWN"},
         {"bundle", "ios", "", "", "a", 0, 0, "SOURCE_NEEDED"},
         {"bundle", "ios", "git:x", "", "a", 0, 0, "SOURCE_INVALID"},
+        {"bundle", "ios", "git:https://evil.example/a@m", "", "a", 0, 0, "GIT_HOST_NOT_ALLOWED"},
+        {"bundle", "ios", "git:https://github.com:8443/a@m", "", "a", 0, 0, "GIT_HOST_NOT_ALLOWED"},
+        {"task", "", "git:https://github.com/a/b@m", "", "a", 0, 0, "SOURCE_INVALID"},
         {"task", "", "", "[1]", "a", 0, 0, "SPEC_INVALID"},
         {"task", "", "", "{}{}", "a", 0, 0, "SPEC_INVALID"},
         {"task", "", "", "{\"a\":[}", "a", 0, 0, "SPEC_INVALID"},
@@ -403,6 +432,7 @@ int main(void)
         ENGINE_CASE(a_parked_heartbeat_hears_of_a_cancel_and_of_heat_at_once),
         ENGINE_CASE(one_trip_ends_a_job_and_takes_the_next),
         ENGINE_CASE(a_worker_serves_all_classes_of_its_pool_and_no_other),
+        ENGINE_CASE(class_heat_is_for_operators_and_of_pool_bundle),
         ENGINE_CASE(an_account_sees_itself_alone_and_a_revoked_key_nothing),
         ENGINE_CASE(a_refused_publish_leaves_no_trace),
     };

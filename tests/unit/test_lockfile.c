@@ -1,16 +1,18 @@
-/* test_lockfile.c: which lockfiles an install gets to see. A package from git, from an address,
- * from a folder, or without a hash must be refused before npm runs, by its own error and with its
- * name; what real lockfiles contain (workspaces, aliases, bundled packages, scopes) must pass. */
+/* test_lockfile.c: which lockfiles of npm an install gets to see. A package from git, from an
+ * address, from a folder, or without a hash must be refused before npm runs, by its own error and
+ * with its name; what real lockfiles contain (workspaces, aliases, bundled packages, scopes) must
+ * pass. */
 #undef NDEBUG
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <base/auto.h>
-#include <box.h>
 #include <cmocka.h>
+#include <lock.h>
 #include <path.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HASH          "\"integrity\":\"sha512-AAAA\""
@@ -85,12 +87,12 @@ static const struct lock_case {
 static void case_check(const struct lock_case *c)
 {
     struct box_refusal refusal = {0};
-    uint64_t packages = 0;
-    int r = box_lockfile_check(c->text, strlen(c->text), &packages, &refusal);
+    struct lock lock = {0};
+    int r = lock_npm(c->text, strlen(c->text), NULL, &lock, &refusal);
     if (!c->error) {
         if (r != 0)
             fail_msg("%s: %s %s", c->text, refusal.name, refusal.text);
-        assert_int_equal(packages, c->packages);
+        assert_int_equal(lock.packages, c->packages);
         return;
     }
     assert_int_equal(r, BOX_REFUSED);
@@ -117,11 +119,31 @@ static void a_cut_lockfile_is_invalid(void **state)
     unsigned cuts = 0;
     for (size_t n = 0; n < strlen(text); n++, cuts++) {
         struct box_refusal refusal = {0};
-        uint64_t packages = 0;
-        assert_int_equal(box_lockfile_check(text, n, &packages, &refusal), BOX_REFUSED);
+        struct lock lock = {0};
+        assert_int_equal(lock_npm(text, n, NULL, &lock, &refusal), BOX_REFUSED);
         assert_string_equal(refusal.name, "LOCKFILE_INVALID");
     }
     print_message("%u cuts refused\n", cuts);
+}
+
+/* npm asks whichever registry is configured, for what the hash pins. */
+static void npm_sees_no_address(void **state)
+{
+    static const char text[] =
+        "{\"lockfileVersion\":2,\"packages\":{\"\":{},\"node_modules/a\":{\"version\":\"1.0.0\","
+        "\"resolved\":\"https://r.example/a/-/a-1.0.0.tgz\"," HASH "},\"node_modules/w\":{"
+        "\"resolved\":\"packages/w\",\"link\":true}},\"dependencies\":{\"a\":{\"resolved\":"
+        "\"https://r.example/a/-/a-1.0.0.tgz\"}}}";
+    AUTO_FREE char *out = NULL;
+    size_t n = 0;
+    struct box_refusal refusal = {0};
+    struct lock lock = {0};
+    FILE *to = open_memstream(&out, &n);
+    assert_int_equal(lock_npm(text, strlen(text), to, &lock, &refusal), 0);
+    fclose(to);
+    assert_null(strstr(out, "r.example"));
+    assert_non_null(strstr(out, "sha512-AAAA"));
+    assert_non_null(strstr(out, "\"resolved\": \"packages/w\""));
 }
 
 static void links_are_judged_by_where_they_may_lead(void **state)
@@ -139,6 +161,12 @@ static void links_are_judged_by_where_they_may_lead(void **state)
     assert_false(link_is_inside("a", ""));
     assert_false(path_is_inside("a/../b"));
     assert_true(path_is_inside("a/..b/c"));
+    assert_true(path_leads_inside("apps/mobile", "../../packages/x"));
+    assert_true(path_leads_inside(".", "packages/x"));
+    assert_false(path_leads_inside("apps/mobile", "../../../x"));
+    assert_false(path_leads_inside(".", "a/../../a"));
+    assert_false(path_leads_inside("a", "/a"));
+    assert_false(path_leads_inside("a", ""));
 }
 
 int main(void)
@@ -146,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_lockfile_gets_its_answer),
         cmocka_unit_test(a_cut_lockfile_is_invalid),
+        cmocka_unit_test(npm_sees_no_address),
         cmocka_unit_test(links_are_judged_by_where_they_may_lead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,39 @@ static void only_what_a_build_needs_travels(void **state)
            result.left_out);
 }
 
+/* A file with a token in it is the commonest way of losing one. */
+static void of_an_npmrc_the_allowed_lines_travel(void **state)
+{
+    static const struct {
+        const char *text, *travels;
+    } rows[] = {
+        {"; mine\nsave-exact = true\n@corp:registry = https://r.example/npm/\n"
+         "//r.example/npm/:_authToken=${NPM_TOKEN}\nemail=a@b.example\nlegacy-peer-deps\n",
+         "@corp:registry=https://r.example/npm/\n//r.example/npm/:_authToken=${NPM_TOKEN}\n"
+         "legacy-peer-deps=true\n"},
+        {"save-exact=true\n", NULL},
+        {"", NULL},
+        {"legacy-peer-deps=true\n//r.example/:_authToken=npm_abc\n", NULL},
+        {"legacy-peer-deps=true\n_auth=abc\n", NULL},
+        {"legacy-peer-deps=true\nregistry=http://localhost:4873/\n", NULL},
+        {"legacy-peer-deps=true\n[section]\n", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct pack_result result;
+        char want[64] = "a.js:1 ";
+        AUTO_FD fd = -1;
+        file_make("a.js", "a");
+        file_make(".npmrc", rows[i].text);
+        assert_int_equal(pack(&fd, &result), 0);
+        AUTO_FREE char *list = listing(fd);
+        if (rows[i].travels)
+            snprintf(want, sizeof want, ".npmrc:%zu a.js:1 ", strlen(rows[i].travels));
+        assert_string_equal(list, want);
+        assert_int_equal(result.left_out, rows[i].travels ? 0 : 1);
+    }
+}
+
 static void the_same_folder_gives_the_same_bytes(void **state)
 {
     struct pack_result result;
@@ -294,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(only_what_a_build_needs_travels, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_an_npmrc_the_allowed_lines_travel, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_folder_gives_the_same_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(links_that_stay_are_kept_and_others_named, setup, teardown),
         cmocka_unit_test(where_a_link_leads_is_decided_by_its_text),

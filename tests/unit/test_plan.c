@@ -53,11 +53,19 @@ static size_t lines_with(const char *text, const char *begin)
 
 static const char *const *line_of(const struct step *step, struct arena *arena)
 {
-    static const struct tools tools = {
-        .bwrap = "bwrap", .always = "TOOLS", .net = "NET", .npm_cli = "/rota/npm/bin/npm-cli.js"};
+    static const struct tools tools = {.bwrap = "bwrap",
+                                       .always = "TOOLS",
+                                       .net = "AUTHORITIES",
+                                       .has_cafile = true,
+                                       .has_extra_ca = true,
+                                       .npm_cli = "/rota/npm/bin/npm-cli.js"};
     static const struct space space = {.path = "JOB", .fd = -1};
     struct limits limits = limits_of("P3", settings.workspace_bytes);
-    struct sandbox_run run = {.tools = &tools, .space = &space, .step = step, .limits = &limits};
+    struct sandbox_run run = {
+        .tools = &tools, .space = &space, .step = step, .limits = &limits, .net = "NET"};
+    if (step->is_proxy)
+        limits = limits_of_proxy(limits);
+    run.extra = explain_extra(step, &run.extra_n);
     for (enum word i = WORD_NONE; i < WORD_COUNT; i++)
         run.words[i] = plan_word(i);
     const char *const *v = NULL;
@@ -117,8 +125,11 @@ static void step_compare(const struct step *step)
     assert_int_equal(lines_with(text, "mount ro ") + lines_with(text, "mount rw "), c.mounts);
     assert_int_equal(lines_with(text, "env "), c.env);
     assert_int_equal(lines_with(text, "option "), 0);
-    assert_true(has_line(text, c.net ? "network yes" : "network no"));
-    assert_int_equal(c.net, step->has_net);
+    assert_int_equal(lines_with(text, step->is_proxy  ? "network host"
+                                      : step->has_net ? "network proxy"
+                                                      : "network no"),
+                     1);
+    assert_int_equal(c.net, step->is_proxy); /* --share-net */
     assert_int_equal(lines_with(text, "limit "), 4);
     printf("%s: %zu mounts, %zu variables, %zu rules\n", step->name, c.mounts, c.env,
            lines_with(text, "deny "));
@@ -150,15 +161,47 @@ static void every_step_belongs_to_a_phase(void **state)
     }
 }
 
+static size_t steps_of(const char *phase)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < STEP_COUNT; i++)
+        n += strcmp(steps[i].phase, phase) == 0;
+    return n;
+}
+
+/* Whoever has the host's network sees no file of any app and no token, and whoever sees a file of
+ * one has a forwarder and a loopback address of its own. */
+static void one_step_has_the_hosts_network_and_nothing_else(void **state)
+{
+    unsigned proxies = 0, forwarded = 0;
+    for (size_t i = 0; i < STEP_COUNT; i++) {
+        int r;
+        AUTO_FREE char *text = explained(steps[i].name, &r);
+        bool has_files = lines_with(text, "mount ro JOB") + lines_with(text, "mount rw JOB") > 0;
+        bool has_net_folder = has_line(text, "mount ro NET /net");
+        proxies += steps[i].is_proxy;
+        forwarded += steps[i].has_net;
+        assert_false(steps[i].is_proxy && (has_files || has_net_folder || steps[i].has_net));
+        assert_int_equal(has_net_folder, steps[i].has_net);
+        assert_int_equal(lines_with(text, "command /rota/box forward /net/proxy.sock 3128 -- "),
+                         steps[i].has_net);
+        assert_int_equal(has_line(text, "mount ro /etc/resolv.conf /etc/resolv.conf"),
+                         steps[i].is_proxy);
+    }
+    assert_int_equal(proxies, 1);
+    assert_true(forwarded >= 2);
+    printf("%u steps reach a list of hosts, through 1 proxy\n", forwarded);
+}
+
 static void phases_and_all_are_found_and_others_not(void **state)
 {
     int r;
     AUTO_FREE char *install = explained("install", &r);
-    assert_int_equal(lines_with(install, "step "), 2);
+    assert_int_equal(lines_with(install, "step "), steps_of("install"));
     AUTO_FREE char *all = explained("all", &r);
     assert_int_equal(r, 0);
     assert_int_equal(lines_with(all, "step "), STEP_COUNT);
-    assert_int_equal(lines_with(all, "network yes"), 1);
+    assert_int_equal(lines_with(all, "network host"), 1);
     AUTO_FREE char *none = explained("nonsense", &r);
     assert_int_equal(r, RUNNER_UNUSABLE);
     assert_string_equal(none, "");
@@ -170,6 +213,7 @@ int main(void)
         cmocka_unit_test(each_step_is_explained_as_it_runs),
         cmocka_unit_test(rules_are_as_many_as_said),
         cmocka_unit_test(every_step_belongs_to_a_phase),
+        cmocka_unit_test(one_step_has_the_hosts_network_and_nothing_else),
         cmocka_unit_test(phases_and_all_are_found_and_others_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,7 @@ static const struct expected {
     {"sign_upload", "OAWG", " build:create ", true},
     {"sign_download", "OAWG", " build:read sourcemap:read ", true},
     {"attest", "OW", "", false},
+    {"fetched", "OAG", " build:read ", true},
     {"account_set", "O", " operate:write ", false},
     {"account_list", "O", " operate:read ", false},
     {"app_set", "OAG", " app:write ", true},

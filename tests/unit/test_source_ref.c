@@ -11,6 +11,7 @@
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -27,7 +28,7 @@ static void test_what_was_printed_is_read_back(void **state)
         struct source_ref ref = {.kind = SOURCE_UPLOAD}, seen = {.kind = SOURCE_NONE};
         randombytes_buf(ref.sha256, sizeof ref.sha256);
         assert_ptr_equal(source_ref_text(&ref, text), text);
-        assert_int_equal(strlen(text), SOURCE_TEXT_MAX);
+        assert_int_equal(strlen(text), SOURCE_UPLOAD_LEN);
         assert_int_equal(source_ref_parse(span_str(text), &seen), 0);
         assert_int_equal(seen.kind, SOURCE_UPLOAD);
         assert_memory_equal(seen.sha256, ref.sha256, sizeof ref.sha256);
@@ -57,14 +58,91 @@ static void test_no_text_is_no_source(void **state)
     assert_string_equal(source_ref_text(&ref, text), "");
 }
 
+#define COMMIT "0123456789abcdef0123456789abcdef01234567"
+
+static void test_a_git_source_has_its_parts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *url, *ref, *host;
+        uint16_t port;
+        bool is_commit;
+    } rows[] = {
+        {"git:https://github.com/o/app.git@main", "https://github.com/o/app.git", "main",
+         "github.com", 443, false},
+        {"git:https://git.example.org:8443/~me/a_b.c@v1.2.3-rc+4",
+         "https://git.example.org:8443/~me/a_b.c", "v1.2.3-rc+4", "git.example.org", 8443, false},
+        {"git:https://127.0.0.1:3000/a@feature/x", "https://127.0.0.1:3000/a", "feature/x",
+         "127.0.0.1", 3000, false},
+        {"git:https://h.example/a@" COMMIT, "https://h.example/a", COMMIT, "h.example", 443, true},
+        {"git:https://h.example/a@refs/heads/main", "https://h.example/a", "refs/heads/main",
+         "h.example", 443, false},
+        {"git:https://h.example/a@0123456789ABCDEF0123456789ABCDEF01234567", "https://h.example/a",
+         "0123456789ABCDEF0123456789ABCDEF01234567", "h.example", 443, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct source_ref ref;
+        char text[SOURCE_TEXT_MAX + 1];
+        if (source_ref_parse(span_str(rows[i].text), &ref) != 0)
+            fail_msg("%s was refused", rows[i].text);
+        assert_int_equal(ref.kind, SOURCE_GIT);
+        assert_string_equal(ref.url, rows[i].url);
+        assert_string_equal(ref.ref, rows[i].ref);
+        assert_string_equal(ref.host.name, rows[i].host);
+        assert_int_equal(ref.host.port, rows[i].port);
+        assert_int_equal(ref.is_commit, rows[i].is_commit);
+        assert_string_equal(source_ref_text(&ref, text), rows[i].text);
+    }
+}
+
+/* The last '@' separates, and no part of a text is the text of another source by accident: each
+ * shorter one is refused, or prints as itself. */
+static void test_a_git_source_cut_short_is_another_or_none(void **state)
+{
+    (void)state;
+    static const char whole[] = "git:https://h.example:8443/o/app.git@v1.0/x";
+    unsigned others = 0;
+    for (size_t n = 1; n < sizeof whole - 1; n++) {
+        struct source_ref ref;
+        char text[SOURCE_TEXT_MAX + 1];
+        char *part = strndup(whole, n); /* so that a reader past the end is seen */
+        if (source_ref_parse(span_of(part, n), &ref) == 0) {
+            assert_string_equal(source_ref_text(&ref, text), part);
+            others++;
+        }
+        free(part);
+    }
+    printf("%zu cuts: %u are sources of their own, the rest refused\n", sizeof whole - 2, others);
+    assert_int_equal(others, 3); /* the refs v, v1 and v1.0 */
+}
+
+static void test_a_git_source_has_bounds(void **state)
+{
+    (void)state;
+    struct source_ref ref;
+    char text[SOURCE_TEXT_MAX + 8];
+    static const char head[] = "git:https://h.example/";
+    for (int over = 0; over < 2; over++) {
+        size_t path = SOURCE_URL_MAX - (sizeof head - 1 - 4) + (size_t)over;
+        size_t n = (size_t)snprintf(text, sizeof text, "%s", head);
+        memset(text + n, 'a', path);
+        snprintf(text + n + path, sizeof text - n - path, "@m");
+        assert_int_equal(source_ref_parse(span_str(text), &ref), over ? SOURCE_UNREADABLE : 0);
+        n = (size_t)snprintf(text, sizeof text, "%sa@", head);
+        memset(text + n, 'b', SOURCE_GIT_REF_MAX + (size_t)over);
+        text[n + SOURCE_GIT_REF_MAX + (size_t)over] = 0;
+        assert_int_equal(source_ref_parse(span_str(text), &ref), over ? SOURCE_UNREADABLE : 0);
+    }
+}
+
 /* A row of the store has no NUL behind its text. */
 static void test_nothing_behind_the_text_is_read(void **state)
 {
     (void)state;
     struct source_ref ref;
-    assert_int_equal(source_ref_parse(span_of("upload:" HASH "ff", SOURCE_TEXT_MAX), &ref), 0);
+    assert_int_equal(source_ref_parse(span_of("upload:" HASH "ff", SOURCE_UPLOAD_LEN), &ref), 0);
     assert_int_equal(ref.sha256[31], 0xef);
-    assert_int_equal(source_ref_parse(span_of("upload:" HASH, SOURCE_TEXT_MAX - 1), &ref),
+    assert_int_equal(source_ref_parse(span_of("upload:" HASH, SOURCE_UPLOAD_LEN - 1), &ref),
                      SOURCE_UNREADABLE);
 }
 
@@ -85,7 +163,57 @@ static void test_what_only_looks_like_a_source_is_refused(void **state)
         "upload:$(id)",
         HASH,
         "dir:/home/app",
-        "git:https://example.org/app@main",
+        "git:",
+        "git:https://example.org/app",
+        "git:https://example.org/app@",
+        "git:https://example.org@main",
+        "git:https://example.org/@main",
+        "git:https://example.org/a//b@main",
+        "git:https://example.org/a/@main",
+        "git:https://example.org/a/../b@main",
+        "git:https://example.org/.git@main",
+        "git:https://example.org/-x/b@main",
+        "git:https://example.org/a b@main",
+        "git:https://example.org/a?x=1@main",
+        "git:https://example.org/a#x@main",
+        "git:https://example.org/a%2e@main",
+        "git:https://example.org/a\\b@main",
+        "git:https://example.org/a\n@main",
+        "git:https://user@example.org/a@main",
+        "git:https://user:secret@example.org/a@main",
+        "git:https://Example.org/a@main", /* a second spelling */
+        "git:https://example.org./a@main",
+        "git:https://example..org/a@main",
+        "git:https://-example.org/a@main",
+        "git:https://[::1]/a@main",
+        "git:https://127.1/a@main", /* an address in disguise */
+        "git:https://0x7f000001.0/a@main",
+        "git:https://2130706433/a@main",
+        "git:https://example.org:443/a@main",
+        "git:https://example.org:0/a@main",
+        "git:https://example.org:0443/a@main",
+        "git:https://example.org:65536/a@main",
+        "git:https://example.org:/a@main",
+        "git:http://example.org/a@main",
+        "git:ssh://example.org/a@main",
+        "git:git://example.org/a@main",
+        "git:file:///etc@main",
+        "git:ext::sh -c id@main",
+        "git:git@example.org:a/b@main",
+        "git:https://example.org/a@-x",
+        "git:https://example.org/a@--upload-pack=id",
+        "git:https://example.org/a@x..y",
+        "git:https://example.org/a@x:y",
+        "git:https://example.org/a@+x",
+        "git:https://example.org/a@x^1",
+        "git:https://example.org/a@x~1",
+        "git:https://example.org/a@x.lock",
+        "git:https://example.org/a@x.",
+        "git:https://example.org/a@x/",
+        "git:https://example.org/a@.x",
+        "git:https://example.org/a@x/.y",
+        "git:https://example.org/a@x y",
+        "Git:https://example.org/a@main",
     };
     int n = (int)(sizeof cases / sizeof *cases);
     for (int i = 0; i < n; i++) {
@@ -97,7 +225,8 @@ static void test_what_only_looks_like_a_source_is_refused(void **state)
     char with_nul[] = "upload:" HASH;
     struct source_ref ref;
     with_nul[20] = '\0';
-    assert_int_equal(source_ref_parse(span_of(with_nul, SOURCE_TEXT_MAX), &ref), SOURCE_UNREADABLE);
+    assert_int_equal(source_ref_parse(span_of(with_nul, SOURCE_UPLOAD_LEN), &ref),
+                     SOURCE_UNREADABLE);
     printf("%d texts that are no source refused\n", n + 1);
 }
 
@@ -113,6 +242,9 @@ int main(void)
         cmocka_unit_test(test_what_was_printed_is_read_back),
         cmocka_unit_test(test_the_text_is_the_one_of_the_protocol),
         cmocka_unit_test(test_no_text_is_no_source),
+        cmocka_unit_test(test_a_git_source_has_its_parts),
+        cmocka_unit_test(test_a_git_source_cut_short_is_another_or_none),
+        cmocka_unit_test(test_a_git_source_has_bounds),
         cmocka_unit_test(test_nothing_behind_the_text_is_read),
         cmocka_unit_test(test_what_only_looks_like_a_source_is_refused),
     };

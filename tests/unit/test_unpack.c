@@ -26,7 +26,7 @@ static const struct box_limits small = {
 
 /* A folder with `to` to unpack into and `outside` that must stay as it is. */
 struct world {
-    char top[64], to[80], outside[80];
+    char top[64], to[80], outside[80], aside[80];
     int archive_fd;
     struct archive *out;
     struct box_refusal refusal;
@@ -121,7 +121,8 @@ static int unpack(struct world *w)
         archive_write_free(w->out);
     w->out = NULL;
     assert_int_equal(lseek(w->archive_fd, 0, SEEK_SET), 0);
-    return box_unpack(w->archive_fd, w->to, &small, &w->count, &w->refusal);
+    const struct unpack_to to = {.folder = w->to, .aside = w->aside[0] ? w->aside : NULL};
+    return box_unpack(w->archive_fd, &to, &small, &w->count, &w->refusal);
 }
 
 static void assert_refused(struct world *w, const char *name, const char *says)
@@ -174,6 +175,39 @@ static void a_tar_gz_comes_out_whole(void **state)
 static void a_tar_zst_comes_out_whole(void **state)
 {
     honest(archive_write_add_filter_zstd);
+}
+
+/* Into a folder that the app's programs do not see; what is no small plain file is not kept. */
+static void npmrc_files_are_put_aside(void **state)
+{
+    struct world w;
+    char path[128], text[32] = "";
+    world_open(&w, archive_write_add_filter_gzip);
+    snprintf(w.aside, sizeof w.aside, "%s/aside", w.top);
+    assert_int_equal(mkdir(w.aside, 0755), 0);
+    add(&w, (struct entry){"./.npmrc", AE_IFREG, "first", false});
+    add(&w, (struct entry){".npmrc", AE_IFREG, "second", false});
+    add(&w, (struct entry){".npmrc/.npmrc", AE_IFREG, "below a file", false});
+    add(&w, (struct entry){"packages/a/.npmrc", AE_IFREG, "of a", false});
+    add(&w, (struct entry){"node_modules/x/.npmrc", AE_IFREG, "x", false});
+    add(&w, (struct entry){"b/.npmrc", AE_IFLNK, "../../outside", false});
+    assert_int_equal(unpack(&w), BOX_REFUSED); /* the link leaves the tree */
+    assert_int_equal(w.count.aside, 2);
+    assert_false(is_there(&w, ".npmrc") || is_there(&w, "packages/a/.npmrc"));
+    snprintf(path, sizeof path, "%s/.npmrc", w.aside);
+    FILE *f = fopen(path, "re");
+    assert_true(f && fgets(text, sizeof text, f));
+    fclose(f);
+    assert_string_equal(text, "first");
+    snprintf(path, sizeof path, "%s/node_modules", w.aside);
+    assert_int_not_equal(access(path, F_OK), 0);
+    world_close(&w);
+    world_open(&w, archive_write_add_filter_gzip);
+    snprintf(w.aside, sizeof w.aside, "%s/aside", w.top);
+    assert_int_equal(mkdir(w.aside, 0755), 0);
+    add_zeros(&w, ".npmrc", 128 * 1024);
+    assert_refused(&w, "NPMRC_INVALID", "larger than");
+    world_close(&w);
 }
 
 static void node_modules_and_npmrc_are_left_out(void **state)
@@ -366,6 +400,7 @@ int main(void)
         cmocka_unit_test(a_tar_gz_comes_out_whole),
         cmocka_unit_test(a_tar_zst_comes_out_whole),
         cmocka_unit_test(node_modules_and_npmrc_are_left_out),
+        cmocka_unit_test(npmrc_files_are_put_aside),
         cmocka_unit_test(special_modes_are_dropped),
         cmocka_unit_test(each_way_out_is_refused),
         cmocka_unit_test(a_bomb_of_size_is_refused_before_it_is_written),

@@ -65,6 +65,7 @@ static void pool_fill(int i, const char *name, uint32_t c, uint32_t n, uint64_t 
     pools[i].n = n;
     pools[i].ready = ready;
     pools[i].leased = leased;
+    pools[i].slots = 4;
 }
 
 static void job_fill(int i, Rota__Tier tier, const char *account, const char *app,

@@ -119,6 +119,23 @@ static void what_is_ahead_comes_first_and_nothing_else(void **state)
 
 /* ---- workers ---- */
 
+static void status_says(struct engine_kit *k, const char *job, const char *reason,
+                        uint64_t since_ms)
+{
+    Rota__Status q = ROTA__STATUS__INIT;
+    Rota__Request request = ROTA__REQUEST__INIT;
+    struct kit_answer answer;
+    q.job = (char *)job;
+    request.op_case = ROTA__REQUEST__OP_STATUS;
+    request.status = &q;
+    kit_ask(k, &request, &answer);
+    assert_int_equal(answer.code, E_OK);
+    const Rota__Job *seen = answer.reply.status->job;
+    assert_string_equal(seen->reason, reason);
+    assert_int_equal(seen->since_ms, since_ms);
+    kit_answer_end(&answer);
+}
+
 static void a_pool_says_what_its_workers_do(void **state)
 {
     struct engine_kit *k = *state;
@@ -151,6 +168,20 @@ static void a_pool_says_what_its_workers_do(void **state)
     request.heat = &heat;
     assert_string_equal(kit_error(kit_call(k, &request, NULL)), "");
     why_says(k, job, "WORKER_STARTING");
+    status_says(k, job, "WORKER_STARTING", seen_ms); /* distinct from a turn that has not come */
+    kit_pass(k, 60001);
+    why_says(k, job, "NO_WORKER"); /* the heat is over */
+    status_says(k, job, "", 0);
+    board_wake(k->board, 2, k->now.wall_ms); /* a command was run that starts one */
+    kit_pass(k, 4000);
+    why = why_is(k, job, "WORKER_STARTING", &answer);
+    assert_non_null(strstr(why->text, "was sent for 4 s ago"));
+    assert_int_equal(why->since_ms, seen_ms);
+    kit_answer_end(&answer);
+    why_worker(k, "w", 2, false);
+    status_says(k, job, "", 0);
+    kit_pass(k, 3 * k->lease_ms + 600000);
+    why_says(k, job, "NO_WORKER"); /* it came, and nobody was sent for since */
 }
 
 /* ---- limits ---- */
@@ -263,12 +294,82 @@ static void the_start_is_reckoned_from_the_runs_of_late(void **state)
     assert_true(kit_lease(k, "runner", &l));
     assert_true(kit_lease(k, "runner", &l));
     why_publish(k, "a", 0, job); /* four before it, both slots busy */
+    kit_pass(k, 3000);
+    why_worker(k, "runner", 2, false);
     Rota__WhyResult *why = why_is(k, job, "WAIT_TURN", &answer);
     assert_int_equal(why->ahead, 4);
-    assert_int_equal(why->eta_ms, 5 * 8000 / 2);
-    assert_string_equal(why->confidence, "medium"); /* not in the next two rounds of the slots */
+    /* two rounds of the slots, and what is left of the run that has gone on longest */
+    assert_in_range(why->eta_ms, 2 * 8000 + 5000 - 20, 2 * 8000 + 5000);
+    assert_string_equal(why->confidence, "medium"); /* not the slot of a run that goes on */
+    kit_answer_end(&answer);
+    assert_true(kit_lease(k, "other", &l));
+    assert_true(kit_lease(k, "other", &l));
+    assert_true(kit_lease(k, "other", &l));
+    assert_true(kit_lease(k, "other", &l));
+    why_worker(k, "other", 4, false);
+    why = why_is(k, job, "NEXT", &answer);
+    assert_in_range(why->eta_ms, 5000 - 40, 5000);
+    assert_string_equal(why->confidence, "high");
+    printf("  in %llu ms, when the run of 8 s ends that has gone on for 3\n",
+           (unsigned long long)why->eta_ms);
     kit_answer_end(&answer);
     kit_check(k);
+}
+
+/* Of runs that go on, before the first has ended: as long again. Without one: nothing. */
+static void before_the_first_run_has_ended_little_is_said(void **state)
+{
+    struct engine_kit *k = *state;
+    struct kit_answer answer;
+    struct kit_lease l;
+    char first[40], second[40];
+    kit_account(k, "a", ROTA__TIER__P1, 5);
+    why_worker(k, "w", 1, false);
+    why_publish(k, "a", 0, first);
+    why_publish(k, "a", 0, second);
+    Rota__WhyResult *why = why_is(k, first, "NEXT", &answer);
+    assert_int_equal(why->eta_ms, 1);
+    assert_string_equal(why->confidence, "low");
+    kit_answer_end(&answer);
+    why = why_is(k, second, "WAIT_TURN", &answer);
+    assert_int_equal(why->eta_ms, 0);
+    assert_string_equal(why->confidence, "");
+    kit_answer_end(&answer);
+    assert_true(kit_lease(k, "w", &l));
+    kit_pass(k, 4000);
+    why_worker(k, "w", 1, false);
+    why = why_is(k, second, "NEXT", &answer);
+    assert_in_range(why->eta_ms, 4000, 4020);
+    assert_string_equal(why->confidence, "low");
+    kit_answer_end(&answer);
+}
+
+/* Its own running jobs, and how long they have gone on. */
+static void under_a_cap_the_own_runs_count(void **state)
+{
+    struct engine_kit *k = *state;
+    struct kit_answer answer;
+    struct kit_lease l;
+    char job[40];
+    kit_account(k, "a", ROTA__TIER__P0, 100);
+    kit_account(k, "b", ROTA__TIER__P0, 2);
+    why_publish_many(k, "a", 24);
+    for (unsigned i = 0; i < 24; i++)
+        why_run(k, 8000);
+    why_publish_many(k, "b", 2);
+    assert_true(kit_lease(k, "w", &l));
+    kit_pass(k, 6000);
+    assert_true(kit_lease(k, "w", &l));
+    why_worker(k, "w", 20, false);
+    why_publish(k, "b", 0, job);
+    Rota__WhyResult *why = why_is(k, job, "ACCOUNT_AT_CAP", &answer);
+    assert_in_range(why->eta_ms, 2000 - 20, 2000); /* the elder ends; 18 slots are free */
+    assert_string_equal(why->confidence, "high");
+    kit_answer_end(&answer);
+    why_publish(k, "b", 0, job);
+    why = why_is(k, job, "ACCOUNT_AT_CAP", &answer);
+    assert_in_range(why->eta_ms, 8000 - 20, 8000); /* then the other */
+    kit_answer_end(&answer);
 }
 
 /* Exact up to 100,000, "more than" behind. */
@@ -333,6 +434,8 @@ int main(void)
         ENGINE_CASE(a_rate_says_when_it_lets_go),
         ENGINE_CASE(a_tiers_rate_is_said_as_one),
         ENGINE_CASE(the_start_is_reckoned_from_the_runs_of_late),
+        ENGINE_CASE(before_the_first_run_has_ended_little_is_said),
+        ENGINE_CASE(under_a_cap_the_own_runs_count),
         ENGINE_CASE(places_are_exact_to_a_hundred_thousand),
         ENGINE_CASE(strangers_and_nonsense_get_no_answer),
     };

@@ -8,6 +8,7 @@
 #include "errors.h"
 
 #include <base/err.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,27 +37,66 @@ extern const struct box_limits box_limits_default;
 
 struct unpack_count {
     uint64_t entries, bytes, skipped;
+    uint64_t aside; /* of the skipped, those put aside */
 };
 
-/* Unpacks a tar (plain, gzip or zstd) from `fd` into the folder `to`. Folders named node_modules
- * and files named .npmrc are left out: packages come from the registry only, and the operator alone
- * says which one. Makes `to` the working directory. Refuses ARCHIVE_INVALID, ARCHIVE_UNSAFE,
- * ARCHIVE_TOO_LARGE, WORKSPACE_FULL. */
-MUST_USE int box_unpack(int fd, const char *to, const struct box_limits *limits,
+struct unpack_to {
+    const char *folder;
+    const char *aside; /* absolute: .npmrc files go there, under the same names; NULL: nowhere */
+};
+
+/* Unpacks a tar (plain, gzip or zstd) from `fd`. Folders named node_modules are left out: packages
+ * come from a registry only. So are files named .npmrc, which go aside. Makes the folder the
+ * working directory. Refuses ARCHIVE_INVALID, ARCHIVE_UNSAFE, ARCHIVE_TOO_LARGE, WORKSPACE_FULL,
+ * NPMRC_INVALID. */
+MUST_USE int box_unpack(int fd, const struct unpack_to *to, const struct box_limits *limits,
                         struct unpack_count *ret_count, struct box_refusal *ret_refusal);
 
-/* Checks the text of a package-lock.json; *ret_packages is how many packages an install fetches.
- * Refuses LOCKFILE_INVALID, LOCKFILE_SOURCE, LOCKFILE_INTEGRITY and names the package. */
-MUST_USE int box_lockfile_check(const char *text, size_t n, uint64_t *ret_packages,
-                                struct box_refusal *ret_refusal);
+enum { BOX_NAME_MAX = 64, BOX_PATH_MAX = 256, BOX_HASH_BYTES = 32 };
 
-/* Checks package.json and package-lock.json of the folder `app`, then copies the lockfile and every
- * package.json into `to`, the only files that npm gets to see. */
-MUST_USE int box_verify(const char *app, const char *to, uint64_t *ret_packages,
+struct verified {
+    char manager[BOX_NAME_MAX];  /* "npm", "yarn", "pnpm" */
+    char program[BOX_NAME_MAX];  /* which of the worker's: "npm", "yarn-4", … */
+    char lockfile[BOX_NAME_MAX]; /* its file name */
+    char root[BOX_PATH_MAX];     /* the folder of the lockfile below the source; "." is its top */
+    char engines[BOX_PATH_MAX];  /* the app's engines.node; empty: it has none */
+    uint8_t lockfile_sha256[BOX_HASH_BYTES]; /* as it lies in the source */
+    /* Over the program's name and everything that it gets to see. */
+    uint8_t deps_sha256[BOX_HASH_BYTES];
+    uint64_t packages; /* that an install fetches */
+    uint64_t unpinned; /* of these, what the manager keeps no hash of */
+    uint64_t left_out; /* settings that no install gets to see */
+};
+
+/* Judges the app in `source`/`app` ("." is the source itself): its package.json, the workspace that
+ * it belongs to, its lockfile and its package manager's settings. Then puts into `to`, at the same
+ * places below it, all that the manager gets to see: every package.json of the workspace, the
+ * lockfile, allowed settings, patches. Refuses PACKAGE_JSON_INVALID, PACKAGE_NEEDS_SCRIPT,
+ * MANAGER_UNKNOWN, MANAGER_SETTING, LOCKFILE_MISSING, LOCKFILE_AMBIGUOUS, LOCKFILE_INVALID,
+ * LOCKFILE_SOURCE, LOCKFILE_INTEGRITY. */
+MUST_USE int box_verify(const char *source, const char *app, const char *to,
+                        struct verified *ret_verified, struct box_refusal *ret_refusal);
+
+enum { SETTLE_TREES_MAX = 1000 };
+
+/* Calls `found` for each node_modules below `from` that does not lie in another one, with its path,
+ * and makes a folder .cache in it. Refuses INSTALL_FAILED when there is none, or too many. */
+typedef void settle_tree(void *arg, const char *path);
+MUST_USE int box_settle(const char *from, settle_tree *found, void *arg,
                         struct box_refusal *ret_refusal);
 
-/* Moves each node_modules of `from` to the same place below `to`. */
-MUST_USE int box_settle(const char *from, const char *to, struct box_refusal *ret_refusal);
+struct keep_count {
+    uint64_t entries, bytes; /* as blocks on a disk */
+};
+
+/* Copies what lies in folders named node_modules below `from` to the same places below `to`. Only
+ * faults: nothing is refused. */
+MUST_USE int box_keep(const char *from, const char *to, struct keep_count *ret_count);
+
+/* Copies everything below `from` to `to`, then what `old` has besides, up to a bound; there may be
+ * no `old`. */
+MUST_USE int box_merge(const char *from, const char *old, const char *to,
+                       struct keep_count *ret_count);
 
 /* Packs the folder `from` as a tar.gz into the new file `to`. The same files give the same bytes:
  * sorted names, no owners, no times. */

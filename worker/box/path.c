@@ -65,3 +65,22 @@ bool link_is_inside(const char *path, const char *target)
         ups += part_is(p, "..");
     return ups <= path_depth(path) && !path_has_part(p, "..");
 }
+
+/* How far below the top `path` ends when it is walked from `depth`; -1: it left the tree on its
+ * way. */
+static long path_walk(long depth, const char *path)
+{
+    for (const char *p = path; *p && depth >= 0; p = part_next(p))
+        if (part_is(p, ".."))
+            depth--;
+        else if (!part_is(p, "."))
+            depth++;
+    return depth;
+}
+
+bool path_leads_inside(const char *from, const char *target)
+{
+    if (!*target || *target == '/' || *from == '/')
+        return false;
+    return path_walk(path_walk(0, from), target) >= 0;
+}

@@ -16,3 +16,6 @@ const char *path_last(const char *path);
  * other links that passed here: `..` may stand in front only, and no more of them than folders
  * above. */
 bool link_is_inside(const char *path, const char *target);
+
+/* `target`, as seen from the folder `from` of the tree ("." is its top), lies in the tree. */
+bool path_leads_inside(const char *from, const char *target);

@@ -1,6 +1,7 @@
-/* settle.c: brings what npm installed to where the app lies. Both are on one tmpfs, so each move is
- * one rename. Workspaces have node_modules of their own below their folders; those move as well.
- * Unpacking left every node_modules of the source out, so none is in the way. */
+/* settle.c: says where an install left its node_modules folders: one for the app, and one for each
+ * workspace that has its own. They stay where they are; later steps see each of them, read-only, at
+ * the same place below the app. Many tools keep things in node_modules/.cache, so each gets such a
+ * folder, which a later step can be given an empty one over. */
 #include "box.h"
 #include "path.h"
 #include "tree.h"
@@ -12,32 +13,41 @@
 enum { PATH_BYTES = 4096 };
 
 struct settling {
-    const char *from, *to;
-    unsigned moved;
+    const char *from;
+    settle_tree *found;
+    void *arg;
+    unsigned trees;
 };
 
-static int move_one(void *arg, const char *path, const struct stat *st)
+static int tree_one(void *arg, const char *path, const struct stat *st)
 {
     struct settling *s = arg;
     if (!S_ISDIR(st->st_mode) || strcmp(path_last(path), "node_modules") != 0)
         return TREE_GO_ON;
-    char from[PATH_BYTES], to[PATH_BYTES];
-    snprintf(from, sizeof from, "%s/%s", s->from, path);
-    snprintf(to, sizeof to, "%s/%s", s->to, path);
-    if (rename(from, to) < 0)
+    char cache[PATH_BYTES];
+    int n = snprintf(cache, sizeof cache, "%s/%s/.cache", s->from, path);
+    if (n < 0 || (size_t)n >= sizeof cache)
+        return err_raise(-ENAMETOOLONG);
+    if (mkdir(cache, 0755) < 0 && errno != EEXIST)
         return err_raise(-errno);
-    s->moved++;
+    s->trees++;
+    if (s->trees <= SETTLE_TREES_MAX)
+        s->found(s->arg, path);
     return TREE_SKIP;
 }
 
-int box_settle(const char *from, const char *to, struct box_refusal *ret_refusal)
+int box_settle(const char *from, settle_tree *found, void *arg, struct box_refusal *ret_refusal)
 {
-    struct settling s = {.from = from, .to = to};
-    int r = tree_walk(from, move_one, &s);
+    struct settling s = {.from = from, .found = found, .arg = arg};
+    int r = tree_walk(from, tree_one, &s);
     if (r < 0)
         return err_pass(r);
-    if (s.moved == 0)
+    if (s.trees == 0)
         return BOX_REFUSE(ret_refusal, INSTALL_FAILED,
-                          "npm installed nothing: the lockfile names no packages");
+                          "nothing was installed: the lockfile names no packages");
+    if (s.trees > SETTLE_TREES_MAX)
+        return BOX_REFUSE(ret_refusal, INSTALL_FAILED,
+                          "%u workspaces have a node_modules of their own; at most %d may", s.trees,
+                          SETTLE_TREES_MAX);
     return 0;
 }

@@ -6,22 +6,28 @@
  * name; and all of it happens inside the sandbox, where nothing else could be reached. Sizes are
  * those that the headers announce, because libarchive never writes more for an entry than its
  * header says; a compressed bomb is refused at the first header that breaks the bound. Owners,
- * times, and special modes are dropped. */
+ * times, and special modes are dropped. Files named .npmrc are put aside, out of sight of all but
+ * the one program that reads them. */
 #include "box.h"
+#include "npmrc.h"
 #include "path.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <base/auto.h>
+#include <base/file.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { READ_BLOCK_BYTES = 128 * 1024, DEPTH_MAX = 64 };
+enum { READ_BLOCK_BYTES = 128 * 1024, DEPTH_MAX = 64, ASIDE_MAX = 64, PATH_BYTES = 8192 };
 
 struct unpack {
     struct archive *in, *out;
     const struct box_limits *limits;
+    const char *aside; /* where .npmrc files go, or NULL */
     struct unpack_count count;
     struct box_refusal *refusal;
 };
@@ -130,9 +136,14 @@ static int judge(struct unpack *u, struct archive_entry *e)
     return r == 0 ? judge_size(u, e) : r;
 }
 
+static bool is_npmrc(const char *path)
+{
+    return strcmp(path_last(path), ".npmrc") == 0;
+}
+
 static bool is_left_out(const char *path)
 {
-    return path_has_part(path, "node_modules") || strcmp(path_last(path), ".npmrc") == 0;
+    return path_has_part(path, "node_modules") || is_npmrc(path);
 }
 
 /* Modes that a build can work with, whatever the packer had. */
@@ -173,6 +184,51 @@ static int write_entry(struct unpack *u, struct archive_entry *e)
     return r;
 }
 
+/* Nobody else writes there, so no part of the path is a link. Of two at one place the first counts,
+ * also where one wants a folder and the other a file. */
+static int aside_refused(int e)
+{
+    return e == EEXIST || e == ENOTDIR || e == EISDIR ? 0 : err_raise(-e);
+}
+
+static int aside_write(struct unpack *u, const char *path, const char *text, size_t n)
+{
+    char full[PATH_BYTES];
+    while (strncmp(path, "./", 2) == 0)
+        path += 2;
+    if ((size_t)snprintf(full, sizeof full, "%s/%s", u->aside, path) >= sizeof full)
+        return 0;
+    char *last = strrchr(full, '/');
+    *last = 0;
+    int r = dir_make(full, 0755);
+    if (r < 0)
+        return aside_refused(-r);
+    *last = '/';
+    AUTO_FD fd = open(full, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return aside_refused(errno);
+    u->count.aside++;
+    return write_all(fd, text, n);
+}
+
+static int aside_put(struct unpack *u, struct archive_entry *e)
+{
+    const char *path = archive_entry_pathname(e);
+    size_t n = (size_t)archive_entry_size(e);
+    if (!u->aside || !is_npmrc(path) || path_has_part(path, "node_modules") ||
+        archive_entry_filetype(e) != AE_IFREG || u->count.aside == ASIDE_MAX)
+        return 0;
+    if (n > NPMRC_BYTES_MAX)
+        return BOX_REFUSE(u->refusal, NPMRC_INVALID, "`%s` is larger than %d bytes", path,
+                          NPMRC_BYTES_MAX);
+    AUTO_FREE char *text = malloc(n + 1);
+    if (!text)
+        return err_raise(-ENOMEM);
+    if (archive_read_data(u->in, text, n) != (la_ssize_t)n)
+        return refuse_archive(u, u->in, path);
+    return aside_write(u, path, text, n);
+}
+
 static int unpack_entry(struct unpack *u, struct archive_entry *e)
 {
     if (++u->count.entries > u->limits->entries_max)
@@ -183,7 +239,7 @@ static int unpack_entry(struct unpack *u, struct archive_entry *e)
         return r;
     if (is_left_out(archive_entry_pathname(e))) {
         u->count.skipped++;
-        return 0;
+        return aside_put(u, e);
     }
     return write_entry(u, e);
 }
@@ -209,11 +265,11 @@ static int unpack_all(struct unpack *u, int fd)
     return 0;
 }
 
-int box_unpack(int fd, const char *to, const struct box_limits *limits,
+int box_unpack(int fd, const struct unpack_to *to, const struct box_limits *limits,
                struct unpack_count *ret_count, struct box_refusal *ret_refusal)
 {
-    struct unpack u = {.limits = limits, .refusal = ret_refusal};
-    if (chdir(to) < 0)
+    struct unpack u = {.limits = limits, .aside = to->aside, .refusal = ret_refusal};
+    if (chdir(to->folder) < 0)
         return err_raise(-errno);
     umask(022);
     int r = unpack_all(&u, fd);

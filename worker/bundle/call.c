@@ -2,7 +2,10 @@
  * ends it silently: the agent knows already or will hear it in its next heartbeat. */
 #include "call.h"
 
+#include "facts_message.h"
+
 #include <assert.h>
+#include <dsse.h>
 #include <errno.h>
 #include <string.h>
 
@@ -20,6 +23,13 @@ static int refused(struct work *w, const Rota__Error *e)
     return WORK_ENDED;
 }
 
+static int answer_check(struct work *w, const Rota__Reply *reply, Rota__Reply__ResultCase want)
+{
+    if (reply->error)
+        return refused(w, reply->error);
+    return reply->result_case == want ? 0 : err_raise(-EPROTO);
+}
+
 static int call(struct work *w, Rota__Request *request, Rota__Reply__ResultCase want,
                 Rota__Reply **ret_reply)
 {
@@ -27,12 +37,10 @@ static int call(struct work *w, Rota__Request *request, Rota__Reply__ResultCase 
     int r = rota_call(w->build->client, request, 0, &reply);
     if (r < 0)
         return err_pass(r);
-    if (reply->error)
-        return refused(w, reply->error);
-    if (reply->result_case != want)
-        return err_raise(-EPROTO);
-    *ret_reply = TAKE(reply);
-    return 0;
+    r = answer_check(w, reply, want);
+    if (r == 0)
+        *ret_reply = TAKE(reply);
+    return r;
 }
 
 int call_sign_download(struct work *w, Rota__Reply **ret_reply, const Rota__SignResult **ret_sign)
@@ -92,25 +100,74 @@ static int attestation_take(struct build_result *r, const Rota__Attestation *a)
     return 0;
 }
 
-int call_attest(struct work *w, const struct build_artifact *a)
+static void artifact_fill(const struct build_artifact *a, Rota__Artifact *ret)
+{
+    rota__artifact__init(ret);
+    ret->kind = a->kind;
+    ret->sha256 = (ProtobufCBinaryData){.data = (uint8_t *)a->sha256, .len = sizeof a->sha256};
+    ret->blake2b = (ProtobufCBinaryData){.data = (uint8_t *)a->blake2b, .len = sizeof a->blake2b};
+    ret->size = a->size;
+    ret->name = (char *)a->name;
+}
+
+/* The question, with what it points into. */
+struct attest_message {
+    Rota__Attest ask;
+    Rota__Artifact artifact, assets, *other[1];
+    struct facts_message facts;
+};
+
+static void attest_fill(struct work *w, const struct build_artifact *a, struct attest_message *m)
+{
+    const struct build_result *r = w->result;
+    rota__attest__init(&m->ask);
+    artifact_fill(a, &m->artifact);
+    facts_fill(&w->facts, &m->facts);
+    m->ask.lease = w->build->lease;
+    m->ask.artifact = &m->artifact;
+    m->ask.facts = &m->facts.facts;
+    m->other[0] = &m->assets;
+    m->ask.other = m->other;
+    for (size_t i = 0; i < r->artifacts && !m->ask.n_other; i++)
+        if (r->artifact[i].kind == ROTA__OBJECT_KIND__ASSETS) {
+            artifact_fill(&r->artifact[i], &m->assets);
+            m->ask.n_other = 1;
+        }
+}
+
+static int envelope_take(const Rota__AttestResult *answer, char **ret_envelope)
+{
+    size_t n = strlen(answer->provenance);
+    *ret_envelope = NULL;
+    if (n > DSSE_TEXT_MAX)
+        return err_raise(-EPROTO);
+    if (n && !(*ret_envelope = strdup(answer->provenance)))
+        return err_raise(-ENOMEM);
+    return 0;
+}
+
+int call_attest(struct work *w, const struct build_artifact *a, char **ret_envelope)
 {
     Rota__Request request = ROTA__REQUEST__INIT;
-    Rota__Attest ask = ROTA__ATTEST__INIT;
-    Rota__Artifact artifact = ROTA__ARTIFACT__INIT;
-    artifact.kind = a->kind;
-    artifact.sha256 = (ProtobufCBinaryData){.data = (uint8_t *)a->sha256, .len = sizeof a->sha256};
-    artifact.blake2b =
-        (ProtobufCBinaryData){.data = (uint8_t *)a->blake2b, .len = sizeof a->blake2b};
-    artifact.size = a->size;
-    artifact.name = (char *)a->name;
-    ask.lease = w->build->lease;
-    ask.artifact = &artifact;
-    request.op_case = ROTA__REQUEST__OP_ATTEST;
-    request.attest = &ask;
+    struct attest_message m;
     AUTO_REPLY *reply = NULL;
-    int r = call(w, &request, ROTA__REPLY__RESULT_ATTEST, &reply);
+    attest_fill(w, a, &m);
+    request.op_case = ROTA__REQUEST__OP_ATTEST;
+    request.attest = &m.ask;
+    int r = rota_call(w->build->client, &request, 0, &reply);
+    if (r < 0)
+        return err_pass(r);
+    if (reply->error && strcmp(reply->error->name, "FIELD_UNKNOWN") == 0) {
+        m.ask.facts = NULL; /* an older broker: the statement alone */
+        m.ask.n_other = 0;
+        reply = call_reply_free(reply);
+        r = call(w, &request, ROTA__REPLY__RESULT_ATTEST, &reply);
+    } else {
+        r = answer_check(w, reply, ROTA__REPLY__RESULT_ATTEST);
+    }
     if (r != 0)
         return r;
     assert(reply && reply->attest);
-    return attestation_take(w->result, reply->attest->attestation);
+    r = attestation_take(w->result, reply->attest->attestation);
+    return r < 0 ? err_pass(r) : envelope_take(reply->attest, ret_envelope);
 }

@@ -24,5 +24,6 @@ MUST_USE int call_sign_download(struct work *w, Rota__Reply **ret_reply,
                                 const Rota__SignResult **ret_sign);
 MUST_USE int call_sign_upload(struct work *w, const struct build_artifact *a,
                               Rota__Reply **ret_reply, const Rota__SignResult **ret_sign);
-/* Puts the attestation into the result. */
-MUST_USE int call_attest(struct work *w, const struct build_artifact *a);
+/* Puts the attestation into the result. *ret_envelope is the provenance, for the caller to free;
+ * NULL from a broker of a time before there was any. */
+MUST_USE int call_attest(struct work *w, const struct build_artifact *a, char **ret_envelope);

@@ -1,11 +1,11 @@
-/* carry.c: file:// by hand is a dozen lines; libcurl comes with the first URL that needs a network.
- */
+/* carry.c: file:// by hand is a dozen lines; over the network transfer.h carries. */
 #include "carry.h"
 
 #include <base/auto.h>
 #include <base/file.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -59,18 +59,78 @@ int carry_path(const char *url, char ret_path[CARRY_PATH_MAX])
     return 0;
 }
 
-int carry_get(const char *url, int *ret_fd)
+static int said(struct carry *c, int outcome, const char *why)
+{
+    snprintf(c->why, sizeof c->why, "%s", why);
+    return outcome;
+}
+
+static int path_of(struct carry *c, char path[CARRY_PATH_MAX])
+{
+    int r = carry_path(c->url, path);
+    return r == 0 ? 0 : said(c, r, "the broker's address for it cannot be used");
+}
+
+/* ---- over the network ---- */
+
+static int outcome_of(struct carry *c, const struct transfer *t, int r)
+{
+    static const int outcomes[] = {
+        [TRANSFER_GONE] = CARRY_GONE,        [TRANSFER_REFUSED] = CARRY_FAILED,
+        [TRANSFER_TOO_LARGE] = CARRY_FAILED, [TRANSFER_MISMATCH] = CARRY_FAILED,
+        [TRANSFER_AWAY] = CARRY_AWAY,        [TRANSFER_STOPPED] = CARRY_STOPPED,
+        [TRANSFER_BAD_URL] = CARRY_BAD_URL,  [TRANSFER_LOCAL] = CARRY_FAILED,
+    };
+    if (r <= 0)
+        return r;
+    return said(c, outcomes[r], r == TRANSFER_LOCAL ? strerror(t->error) : t->why);
+}
+
+static struct transfer transfer_of(const struct carry *c, int fd)
+{
+    return (struct transfer){.url = c->url,
+                             .fd = fd,
+                             .size = c->size,
+                             .size_max = c->size,
+                             .sha256 = c->sha256,
+                             .stop_fd = c->stop_fd};
+}
+
+static int net_get(struct carry *c, int *ret_fd)
+{
+    AUTO_FD fd = -1;
+    int r = c->file(c->arg, &fd);
+    if (r < 0)
+        return said(c, CARRY_FAILED, strerror(-r));
+    struct transfer t = transfer_of(c, fd);
+    r = outcome_of(c, &t, transfer_get(&t));
+    if (r == 0)
+        *ret_fd = TAKE_FD(fd);
+    return r;
+}
+
+static int net_put(struct carry *c, int fd)
+{
+    struct transfer t = transfer_of(c, fd);
+    return outcome_of(c, &t, transfer_put(&t));
+}
+
+/* ---- both ---- */
+
+int carry_get(struct carry *c, int *ret_fd)
 {
     char path[CARRY_PATH_MAX];
-    int r = carry_path(url, path);
+    if (transfer_is_for(c->url))
+        return net_get(c, ret_fd);
+    int r = path_of(c, path);
     if (r != 0)
         return r;
     AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
-        return errno == ENOENT ? CARRY_GONE : CARRY_FAILED;
+        return said(c, errno == ENOENT ? CARRY_GONE : CARRY_FAILED, strerror(errno));
     struct stat st;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        return CARRY_FAILED;
+        return said(c, CARRY_FAILED, "it is no regular file");
     *ret_fd = TAKE_FD(fd);
     return 0;
 }
@@ -94,22 +154,20 @@ static int copy_all(int from, int to, uint64_t size)
     return fsync(to) == 0 ? 0 : -errno;
 }
 
-int carry_put(const char *url, int fd, uint64_t size, int *ret_errno)
+int carry_put(struct carry *c, int fd)
 {
     char path[CARRY_PATH_MAX];
-    *ret_errno = 0;
-    int r = carry_path(url, path);
+    if (transfer_is_for(c->url))
+        return net_put(c, fd);
+    int r = path_of(c, path);
     if (r != 0)
         return r;
     AUTO_FD to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0660);
-    if (to < 0) {
-        *ret_errno = errno;
-        return CARRY_FAILED;
-    }
-    r = copy_all(fd, to, size);
+    if (to < 0)
+        return said(c, CARRY_FAILED, strerror(errno));
+    r = copy_all(fd, to, c->size);
     if (r == 0)
         return 0;
-    *ret_errno = -r;
     unlink(path);
-    return CARRY_FAILED;
+    return said(c, CARRY_FAILED, strerror(-r));
 }

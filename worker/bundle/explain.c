@@ -1,5 +1,6 @@
 /* explain.c: the sandbox's command line with placeholders for what differs from build to build, put
- * into words by a table. TOOLS and NET are folders of the agent's own, JOB is the job's tmpfs. An
+ * into words by a table. TOOLS, NET and AUTHORITIES are folders of
+ * the agent's own, JOB is the job's tmpfs. An
  * option that the table does not know is printed as it stands: nothing is hidden. */
 #include "explain.h"
 
@@ -77,10 +78,12 @@ static void command_print(const char *const *v, FILE *to)
     fprintf(to, "\n");
 }
 
-static void limits_print(const struct runner_settings *s, FILE *to)
+static void limits_print(const struct runner_settings *s, const struct step *step, FILE *to)
 {
     for (size_t i = 0; limits_tier(i); i++) {
         struct limits l = limits_of(limits_tier(i), s->workspace_bytes);
+        if (step->is_proxy)
+            l = limits_of_proxy(l);
         fprintf(to,
                 "limit %s memory_bytes=%" PRIu64 " workspace_bytes=%" PRIu64
                 " tasks=%u cpus=%u wall_ms=%" PRIu64 "\n",
@@ -99,15 +102,42 @@ static void rule_count(void *arg, const char *rule)
     (void)rule;
 }
 
+static const struct sandbox_mount modules_extra[] = {
+    {"MODULES/node_modules", "/w/app/node_modules", false},
+    {"JOB/modules-cache", "/w/app/node_modules/.cache", true},
+    {"CACHE/layer", "/layer", false},
+};
+static const struct sandbox_mount keep_extra[] = {{"CACHE/new", "/w/keep", true}};
+
+static bool is_keep(const struct step *step)
+{
+    return step == &steps[STEP_KEEP] || step == &steps[STEP_MERGE];
+}
+
+const struct sandbox_mount *explain_extra(const struct step *step, size_t *ret_n)
+{
+    size_t modules = ARRAY_LEN(modules_extra) - (step != &steps[STEP_BUNDLE]);
+    *ret_n = is_keep(step) ? ARRAY_LEN(keep_extra) : step->has_modules ? modules : 0;
+    return is_keep(step) ? keep_extra : modules_extra;
+}
+
 int explain_step(const struct runner_settings *s, const struct step *step, FILE *to)
 {
-    static const struct tools tools = {
-        .bwrap = "bwrap", .always = "TOOLS", .net = "NET", .npm_cli = "/rota/npm/bin/npm-cli.js"};
+    static const struct tools tools = {.bwrap = "bwrap",
+                                       .always = "TOOLS",
+                                       .net = "AUTHORITIES",
+                                       .has_cafile = true,
+                                       .has_extra_ca = true,
+                                       .npm_cli = "/rota/npm/bin/npm-cli.js"};
     static const struct space space = {.path = "JOB", .fd = -1};
     struct limits limits = limits_of(NULL, s->workspace_bytes);
-    struct sandbox_run run = {.tools = &tools, .space = &space, .step = step, .limits = &limits};
+    if (step->is_proxy)
+        limits = limits_of_proxy(limits);
+    struct sandbox_run run = {
+        .tools = &tools, .space = &space, .step = step, .limits = &limits, .net = "NET"};
     AUTO(arena) arena = NULL;
     const char *const *v = NULL;
+    run.extra = explain_extra(step, &run.extra_n);
     for (enum word i = WORD_NONE; i < WORD_COUNT; i++)
         run.words[i] = plan_word(i);
     int r = arena_new(ARENA_BYTES, &arena);
@@ -116,12 +146,17 @@ int explain_step(const struct runner_settings *s, const struct step *step, FILE 
     if (r < 0)
         return err_pass(r);
     fprintf(to, "step %s, phase %s\nnetwork %s\n", step->name, step->phase,
-            step->has_net ? "yes" : "no");
+            step->is_proxy  ? "host: the addresses of its list"
+            : step->has_net ? "proxy: loopback of its own, and behind it the proxy's list"
+                            : "no");
     for (v++; *v && strcmp(*v, "--") != 0;)
         v = option_print(v, to);
     if (*v)
         command_print(v + 1, to);
-    limits_print(s, to);
+    limits_print(s, step, to);
+    if (step->has_modules || is_keep(step))
+        fprintf(to, "cache dir=%s bytes_max=%" PRIu64 "\n",
+                s->cache_dir ? s->cache_dir : "(the default)", s->cache_bytes);
     fprintf(to, "filter %zu rules\n", filter_rules(step->filter, rule_count, NULL));
     filter_rules(step->filter, rule_print, to);
     return 0;

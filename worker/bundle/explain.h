@@ -11,10 +11,15 @@
 #pragma once
 
 #include "plan.h"
+#include "sandbox.h"
 
 #include <base/err.h>
 #include <runner.h>
 #include <stdio.h>
+
+/* What stands for the mounts that only a build knows: node_modules and, where one fits, the shared
+ * layer; where an entry of the cache is made, its folder. */
+const struct sandbox_mount *explain_extra(const struct step *step, size_t *ret_n);
 
 /* One program. */
 MUST_USE int explain_step(const struct runner_settings *s, const struct step *step, FILE *to);

@@ -3,6 +3,7 @@
 
 #include <base/auto.h>
 #include <jansson.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <text.h>
@@ -42,26 +43,72 @@ static void on_tools(struct feedback *r, json_t *line)
 {
     path_member(line, "hermesc", r->hermesc);
     path_member(line, "compose", r->compose);
+    json_t *versions = json_object_get(line, "versions");
+    text_member(versions, "react-native", r->react_native, sizeof r->react_native);
+    text_member(versions, "metro", r->metro, sizeof r->metro);
+    text_member(versions, "hermesc", r->hermesc_version, sizeof r->hermesc_version);
+}
+
+static void on_tree(struct feedback *r, json_t *line)
+{
+    const char *path = json_string_value(json_object_get(line, "path"));
+    if (path && r->tree)
+        r->tree(r->arg, path);
+}
+
+/* Stays all zero when the text is no hash. */
+static void hash_member(json_t *line, const char *name, uint8_t to[32])
+{
+    const char *hex = json_string_value(json_object_get(line, name));
+    size_t n = 0;
+    if (!hex || strlen(hex) != 64 || sodium_hex2bin(to, 32, hex, 64, NULL, &n, NULL) != 0)
+        sodium_memzero(to, 32);
+}
+
+static void on_verified(struct feedback *r, json_t *line)
+{
+    text_member(line, "manager", r->manager, sizeof r->manager);
+    text_member(line, "program", r->program, sizeof r->program);
+    text_member(line, "lockfile", r->lockfile, sizeof r->lockfile);
+    text_member(line, "root", r->root, sizeof r->root);
+    hash_member(line, "lockfile_sha256", r->lockfile_sha256);
+    hash_member(line, "deps_sha256", r->deps_sha256);
+    r->unpinned = number_member(line, "unpinned");
+    r->left_out = number_member(line, "left_out");
 }
 
 static void on_done(struct feedback *r, json_t *line)
 {
     r->is_done = true;
+    on_verified(r, line);
     r->packages = number_member(line, "packages");
     r->modules = number_member(line, "modules");
     r->entries = number_member(line, "entries");
     r->skipped = number_member(line, "skipped");
     r->assets = number_member(line, "assets");
+    text_member(line, "engines", r->engines, sizeof r->engines);
+    r->aside = number_member(line, "aside");
+    text_member(line, "commit", r->commit, sizeof r->commit);
+    r->has_submodules = json_is_true(json_object_get(line, "submodules"));
     json_int_t bytes = json_integer_value(json_object_get(line, "bytes"));
     r->bytes = bytes > 0 ? (uint64_t)bytes : 0;
 }
 
+static void on_rc(struct feedback *r, json_t *line)
+{
+    const char *text = json_string_value(json_object_get(line, "line"));
+    if (r->rc && text)
+        r->rc(r->arg, text);
+}
+
 /* What the programs in a sandbox may say of the app. None of these is tried again. */
 static const enum error_code believed[] = {
-    E_ARCHIVE_INVALID,  E_ARCHIVE_UNSAFE,   E_ARCHIVE_TOO_LARGE, E_PACKAGE_JSON_INVALID,
-    E_LOCKFILE_MISSING, E_LOCKFILE_INVALID, E_LOCKFILE_SOURCE,   E_LOCKFILE_INTEGRITY,
-    E_INSTALL_FAILED,   E_ENTRY_MISSING,    E_METRO_CONFIG,      E_BUNDLE_SYNTAX,
-    E_BUNDLE_RESOLVE,   E_BUNDLE_FAILED,    E_HERMES_MISSING,    E_WORKSPACE_FULL,
+    E_ARCHIVE_INVALID,  E_ARCHIVE_UNSAFE,   E_ARCHIVE_TOO_LARGE,    E_PACKAGE_JSON_INVALID,
+    E_MANAGER_UNKNOWN,  E_MANAGER_SETTING,  E_PACKAGE_NEEDS_SCRIPT, E_LOCKFILE_AMBIGUOUS,
+    E_LOCKFILE_MISSING, E_LOCKFILE_INVALID, E_LOCKFILE_SOURCE,      E_LOCKFILE_INTEGRITY,
+    E_NPMRC_INVALID,    E_NPMRC_SECRET,     E_GIT_REFUSED,          E_INSTALL_FAILED,
+    E_ENTRY_MISSING,    E_METRO_CONFIG,     E_BUNDLE_SYNTAX,        E_BUNDLE_RESOLVE,
+    E_BUNDLE_FAILED,    E_HERMES_MISSING,   E_WORKSPACE_FULL,
 };
 
 static bool is_believed(enum error_code code)
@@ -89,10 +136,8 @@ static const struct {
     const char *type;
     void (*read)(struct feedback *r, json_t *line);
 } handlers[] = {
-    {"progress", on_progress},
-    {"tools", on_tools},
-    {"done", on_done},
-    {"error", on_error},
+    {"progress", on_progress}, {"tools", on_tools}, {"tree", on_tree},
+    {"npmrc", on_rc},          {"done", on_done},   {"error", on_error},
 };
 
 void feedback_line(struct feedback *r, const char *text, size_t n, bool is_cut)

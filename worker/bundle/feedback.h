@@ -12,11 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FEEDBACK_TEXT_MAX = 400, FEEDBACK_PATH_MAX = 256 };
+enum { FEEDBACK_TEXT_MAX = 400, FEEDBACK_PATH_MAX = 256, FEEDBACK_VERSION_MAX = 64 };
 
 struct feedback {
     /* Called for progress lines: the share of the step that is done, 0 to 1; and what to say. */
     void (*progress)(void *arg, double share, const char *message);
+    /* Called for the places of node_modules; NULL where none are expected. */
+    void (*tree)(void *arg, const char *path);
+    /* Called for lines of an .npmrc; NULL where none are expected. */
+    void (*rc)(void *arg, const char *line);
     void *arg;
 
     bool is_done;
@@ -27,7 +31,17 @@ struct feedback {
 
     char hermesc[FEEDBACK_PATH_MAX + 1]; /* paths below /w/app, or empty */
     char compose[FEEDBACK_PATH_MAX + 1];
+    char engines[FEEDBACK_TEXT_MAX + 1]; /* package.json's engines.node; empty: it has none */
+    char react_native[FEEDBACK_VERSION_MAX + 1], metro[FEEDBACK_VERSION_MAX + 1];
+    char hermesc_version[FEEDBACK_VERSION_MAX + 1];
     uint64_t packages, modules, entries, skipped, bytes, assets; /* of the "done" line */
+    char manager[40], program[40], lockfile[40];                 /* what an install is made with */
+    char root[FEEDBACK_PATH_MAX + 1]; /* the folder of the lockfile below the source, or "." */
+    uint8_t lockfile_sha256[32], deps_sha256[32];
+    uint64_t unpinned, left_out;
+    uint64_t aside;      /* .npmrc files that the source brought */
+    char commit[40 + 1]; /* of a source from git */
+    bool has_submodules;
 };
 
 void feedback_line(struct feedback *r, const char *line, size_t n, bool is_cut);

@@ -11,15 +11,17 @@
 
 enum { PRINTED_MAX = 16 * 1024 };
 
-static const char *const kept[] = {"registry", "proxy",      "https-proxy",
-                                   "noproxy",  "strict-ssl", "maxsockets"};
+static const char *const kept[] = {"registry", "strict-ssl", "maxsockets"};
+static const char *const others[] = {"cafile", "proxy", "https-proxy", "noproxy"};
 
 /* Few and short retries: a registry that is away is told within half a minute. The log level makes
  * npm print a line for each package, which is all the progress there is. */
-static const char always[] = "audit=false\nfund=false\nupdate-notifier=false\nignore-scripts=true\n"
-                             "fetch-retries=2\nfetch-retry-mintimeout=1000\n"
-                             "fetch-retry-maxtimeout=4000\nfetch-timeout=60000\n"
-                             "loglevel=http\nprogress=false\ncolor=false\n";
+static const char always[] =
+    "audit=false\nfund=false\nupdate-notifier=false\nignore-scripts=true\n"
+    "fetch-retries=2\nfetch-retry-mintimeout=1000\n"
+    "fetch-retry-maxtimeout=4000\nfetch-timeout=60000\n"
+    "loglevel=http\nprogress=false\ncolor=false\n"
+    "https-proxy=" NPMRC_PROXY_URL "\nproxy=" NPMRC_PROXY_URL "\nnoproxy=\n";
 
 struct printed {
     char text[PRINTED_MAX];
@@ -66,6 +68,19 @@ __attribute__((format(printf, 2, 3))) static int text_add(struct npmrc *rc, cons
     return n < 0 || (size_t)n >= sizeof rc->text - used ? err_raise(-E2BIG) : 0;
 }
 
+/* https-proxy goes before proxy, as with npm. */
+static void ways_read(const char *printed, struct npmrc *rc)
+{
+    if (!value_of(printed, "https-proxy", rc->proxy, sizeof rc->proxy) &&
+        !value_of(printed, "proxy", rc->proxy, sizeof rc->proxy))
+        rc->proxy[0] = 0;
+    if (!value_of(printed, "noproxy", rc->noproxy, sizeof rc->noproxy))
+        rc->noproxy[0] = 0;
+    if (!value_of(printed, "registry", rc->registry, sizeof rc->registry) ||
+        strchr(rc->registry, '@'))
+        rc->registry[0] = 0;
+}
+
 int npmrc_write(const char *printed, struct npmrc *ret_rc)
 {
     struct npmrc rc = {0};
@@ -80,6 +95,7 @@ int npmrc_write(const char *printed, struct npmrc *ret_rc)
         rc.cafile[0] = 0;
     if (r < 0)
         return err_pass(r);
+    ways_read(printed, &rc);
     *ret_rc = rc;
     return 0;
 }
@@ -88,9 +104,12 @@ int npmrc_read(const char *node, const char *npm, struct npmrc *ret_rc)
 {
     char cli[NPMRC_PATH_MAX + 32];
     snprintf(cli, sizeof cli, "%s/bin/npm-cli.js", npm);
-    const char *argv[ARRAY_LEN(kept) + 6] = {node, cli, "config", "get", "cafile"};
+    const char *argv[ARRAY_LEN(kept) + ARRAY_LEN(others) + 5] = {node, cli, "config", "get"};
+    size_t n = 4;
     for (size_t i = 0; i < ARRAY_LEN(kept); i++)
-        argv[5 + i] = kept[i];
+        argv[n++] = kept[i];
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        argv[n++] = others[i];
     struct printed out = {.n = 0};
     /* From "/", so that no project's .npmrc is read; with the operator's own environment. */
     struct child_spec spec = {.argv = argv,

@@ -1,17 +1,25 @@
 /* npmrc.h: the little of the operator's npm configuration that an install in a sandbox needs.
  *
  * Read through `npm config get`, which knows global, user and environment settings, and written as
- * a fresh file: nothing but the settings of the table in npmrc.c gets through, and no value with a
+ * a fresh text: nothing but the settings of the table in npmrc.c gets through, and no value with a
  * user part in its URL, so no token or password ever reaches a build. Main thread, at start. */
 #pragma once
 
 #include <base/err.h>
 
+/* Where an install finds the way out (proxy.h): the operator's own proxy is asked behind it. */
+#define NPMRC_PROXY_PORT "3128"
+#define NPMRC_PROXY_URL  "http://127.0.0.1:" NPMRC_PROXY_PORT
+
 enum { NPMRC_TEXT_MAX = 4096, NPMRC_PATH_MAX = 512 };
 
 struct npmrc {
     char text[NPMRC_TEXT_MAX];
-    char cafile[NPMRC_PATH_MAX]; /* on the host; empty: none. In the text it is /net/cafile */
+    char cafile[NPMRC_PATH_MAX];   /* on the host; empty: none. In the text it is /net/cafile */
+    char registry[NPMRC_PATH_MAX]; /* a URL; it stands in the text as well */
+    /* For the agent's own proxy, which an install goes through; never in the text. `proxy` may have
+     * a user part. */
+    char proxy[NPMRC_PATH_MAX], noproxy[NPMRC_PATH_MAX];
 };
 
 enum npmrc_outcome { NPMRC_UNREADABLE = 1 };

@@ -8,6 +8,7 @@ struct phase {
     const char *name;
     uint32_t weight;
     int (*run)(struct work *w);
+    bool is_for_heat; /* a heat build ends where the shared entries are filled */
 };
 
 /* All phases but the last, "clean", which comes for every build, however it ended. */

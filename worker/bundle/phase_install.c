@@ -1,10 +1,15 @@
-/* phase_install.c: npm ci in a folder of its own, then one rename brings node_modules to the app.
- */
-#include "work.h"
+/* phase_install.c: an install in a folder of its own, unless the cache has what it would give. */
+#include "modules.h"
 
 int phase_install(struct work *w)
 {
     w->fetched = 0;
-    int r = work_step(w, STEP_INSTALL, -1);
-    return r == 0 ? work_step(w, STEP_SETTLE, -1) : r;
+    if (modules_find(w) == 0)
+        return 0;
+    int r = work_step(w, w->manager->step, -1);
+    if (r == 0)
+        r = modules_begin(w);
+    if (r == 0)
+        r = work_step(w, STEP_SETTLE, -1);
+    return r == 0 ? modules_settled(w) : r;
 }

@@ -59,11 +59,23 @@ static const struct {
     int outcome;
     enum error_code error;
 } refusals[] = {
-    {CARRY_GONE, E_UPLOAD_FAILED},
-    {CARRY_SCHEME, E_WORKER_HOST},
-    {CARRY_BAD_URL, E_UPLOAD_FAILED},
-    {CARRY_FAILED, E_UPLOAD_FAILED},
+    {CARRY_GONE, E_UPLOAD_FAILED},     {CARRY_SCHEME, E_WORKER_HOST},
+    {CARRY_BAD_URL, E_UPLOAD_FAILED},  {CARRY_FAILED, E_UPLOAD_FAILED},
+    {CARRY_AWAY, E_STORE_UNAVAILABLE},
 };
+
+static int carry_failed(struct work *w, const struct build_artifact *a, const struct carry *c,
+                        int r)
+{
+    for (size_t k = 0; k < ARRAY_LEN(refusals); k++)
+        if (r == refusals[k].outcome) {
+            build_fail(w->result, refusals[k].error, "%s could not be stored: %s", a->name, c->why);
+            return WORK_ENDED;
+        }
+    if (r == CARRY_STOPPED)
+        w->result->outcome = BUILD_STOPPED;
+    return r == CARRY_STOPPED ? WORK_ENDED : r;
+}
 
 int product_upload(struct work *w, size_t i)
 {
@@ -73,15 +85,10 @@ int product_upload(struct work *w, size_t i)
     int r = call_sign_upload(w, a, &reply, &sign);
     if (r != 0)
         return r;
-    int why = 0;
-    r = carry_put(sign->url, w->product[i].fd, a->size, &why);
-    for (size_t k = 0; k < ARRAY_LEN(refusals); k++)
-        if (r == refusals[k].outcome) {
-            build_fail(w->result, refusals[k].error, "%s could not be stored: %s", a->name,
-                       why ? strerror(why) : "the broker's address for it cannot be used");
-            return WORK_ENDED;
-        }
-    return r;
+    struct carry c = {
+        .url = sign->url, .size = a->size, .sha256 = a->sha256, .stop_fd = w->build->stop_fd};
+    r = carry_put(&c, w->product[i].fd);
+    return r == 0 ? 0 : carry_failed(w, a, &c, r);
 }
 
 void products_close(struct work *w)

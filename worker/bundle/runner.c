@@ -3,11 +3,16 @@
  * Everything that touches the app's bytes runs in bubblewrap (plan.c says which program sees what);
  * the agent itself only opens, hashes and copies the files that come out. Each phase is a row of
  * phase.c. */
+#include "cache_choose.h"
+#include "app_rc.h"
 #include "call.h"
 #include "explain.h"
 #include "frame.h"
+#include "layer.h"
+#include "modules.h"
 #include "phase.h"
 #include "product.h"
+#include "swap.h"
 #include "verdict.h"
 
 #include <base/clock.h>
@@ -45,20 +50,34 @@ static int bundle_check(const struct runner_settings *s, char said[RUNNER_SAID_M
     if (r == 0)
         r = tools_find(&setup.root, &setup.tools, why);
     if (r == 0)
+        r = managers_find(&setup.tools, &setup.managers);
+    if (r == 0)
+        r = routes_read(s, &setup.tools.rc, &setup.routes, why);
+    if (r == 0)
         r = frame_probe(&setup.tools, why);
+    if (r == 0)
+        cgroups_here(s->cgroup, &setup.cgroups);
+    if (r == 0)
+        r = swap_check_here(&setup.root, &setup.cgroups, s->allow_swap, why);
     if (r < 0)
         return err_pass(r);
     if (r > 0) {
         snprintf(said, RUNNER_SAID_MAX, "%s", why);
         return RUNNER_UNUSABLE;
     }
+    r = layer_driver_hash(setup.tools.always, setup.driver_sha256);
+    if (r < 0)
+        return err_pass(r);
+    cache_choose(s->cache_dir, s->cache_bytes, &setup.cache);
     heap_choose();
-    cgroups_here(s->cgroup, &setup.cgroups);
     const struct cgroups *g = &setup.cgroups;
+    char nodes[NODES_TEXT_MAX], managers[MANAGERS_TEXT_MAX];
+    nodes_text(&setup.tools.nodes, nodes);
+    managers_text(&setup.managers, managers);
     snprintf(said, RUNNER_SAID_MAX,
-             "node=%s limits-by=%s%s%.180s%s sandbox-uid=%u user-namespace=%s workspace_bytes=%llu "
+             "node=%.120s managers=%s limits-by=%s%s%.180s%s sandbox-uid=%u user-namespace=%s workspace_bytes=%llu "
              "at=%.100s",
-             setup.tools.node_version, cgroups_text(g), g->why[0] ? " why=\"" : "", g->why,
+             nodes, managers, cgroups_text(g), g->why[0] ? " why=\"" : "", g->why,
              g->why[0] ? "\"" : "", (unsigned)setup.tools.owner,
              setup.root.has_user_namespace ? "own" : "host", (unsigned long long)s->workspace_bytes,
              setup.root.path);
@@ -95,8 +114,8 @@ static bool names_choose(struct work *w)
     return true;
 }
 
-/* Not a secret: the app's own code could put it into the bundle. What the dynamic loader reads would run code before
- * rota-box has set the limits. */
+/* Not a secret: the app's own code could put it into the bundle. What the dynamic loader reads
+ * would run code before rota-box has set the limits. */
 static bool is_for_builds(const struct build_var *var)
 {
     return !var->is_secret && strncmp(var->text, "LD_", 3) != 0 &&
@@ -132,6 +151,11 @@ static int work_open(struct work *w)
         build_fail(w->result, E_PLATFORM_UNKNOWN, NULL);
         return WORK_ENDED;
     }
+    char why[SPEC_WHY_MAX];
+    if (spec_parse(w->build->spec, w->build->spec_bytes, &w->spec, why) != 0) {
+        build_fail(w->result, E_SPEC_INVALID, "%s", why);
+        return WORK_ENDED;
+    }
     return space_new(&setup.root, w->name, w->build->settings->workspace_bytes, setup.tools.owner,
                      &w->space);
 }
@@ -157,7 +181,8 @@ static int phases_do(struct work *w)
 {
     int r = work_open(w);
     for (size_t i = 0; r == 0 && i < phases_n; i++)
-        r = phase_do(w, &phases[i]);
+        if (phases[i].is_for_heat || !work_is_heat(w))
+            r = phase_do(w, &phases[i]);
     return r;
 }
 
@@ -166,6 +191,9 @@ static void clean(struct work *w)
 {
     uint64_t from_ms = clock_boot_ms();
     products_close(w);
+    w->rc = app_rc_free(w->rc);
+    modules_end(w);
+    layer_end(w);
     w->space = space_free(w->space);
     if (w->log_fd >= 0)
         close(w->log_fd);
@@ -175,6 +203,7 @@ static void clean(struct work *w)
 static int bundle_run(struct build *b, struct build_result *ret)
 {
     struct work w = {.build = b, .result = ret, .setup = &setup, .log_fd = -1};
+    w.facts.started_ms = clock_wall_ms();
     int r = phases_do(&w);
     if (r == WORK_ENDED && ret->outcome == BUILD_FAILED) {
         work_say(&w, "%s: %s", error_row(ret->error)->name, ret->text);
@@ -190,8 +219,11 @@ static int bundle_run(struct build *b, struct build_result *ret)
     return 0;
 }
 
+/* The builds of class heat fill what those of bundle share. */
+static const char *const classes[] = {"bundle", "heat", NULL};
+
 const struct runner runner_bundle = {.name = "bundle",
-                                     .class = "bundle",
+                                     .class = classes,
                                      .check = bundle_check,
                                      .explain = explain,
                                      .run = bundle_run};

@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ARGV_MAX = 512, ARENA_BYTES_MAX = 256 * 1024, STATUS_TEXT_MAX = 2048 };
+enum { ARGV_MAX = 4096, ARENA_BYTES_MAX = 1024 * 1024, STATUS_TEXT_MAX = 2048 };
 
 DEFINE_FREEP(arena)
 
@@ -109,9 +109,13 @@ static const char *const frame_end[] = {"--remount-ro", "/dev",   "--remount-ro"
 /* Filled by hand on many machines, and none of a build's business. */
 static const char *const covered[] = {"/usr/local", "/usr/etc", "/usr/src"};
 
-/* What name resolution and TLS need; no keys lie in these. */
-static const char *const net_files[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf",
-                                        "/etc/ssl/certs", "/etc/ssl/openssl.cnf"};
+/* What TLS and, for the proxy alone, name resolution need; no keys lie in these. */
+static const char *const tls_files[] = {"/etc/ssl/certs", "/etc/ssl/openssl.cnf"};
+static const char *const name_files[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"};
+
+/* Programs look for a proxy in different places; npm's is in its npmrc. */
+static const char *const proxy_env[] = {"HTTPS_PROXY", "HTTP_PROXY",       "https_proxy",
+                                        "http_proxy",  "YARN_HTTPS_PROXY", "YARN_HTTP_PROXY"};
 
 static bool is_folder(const char *path)
 {
@@ -135,14 +139,35 @@ static void add_frame(struct line *l, const struct tools *t)
     add_all(l, frame_env);
 }
 
-static void add_net(struct line *l, const struct tools *t)
+static void add_authorities(struct line *l, const struct tools *t)
+{
+    for (size_t i = 0; i < ARRAY_LEN(tls_files); i++)
+        add_mount(l, "--ro-bind-try", tls_files[i], tls_files[i]);
+    if (t->has_cafile)
+        add_mount(l, "--ro-bind", arena_printf(l->arena, "%s/cafile", t->net), "/net/cafile");
+    if (!t->has_extra_ca)
+        return;
+    add_mount(l, "--ro-bind", arena_printf(l->arena, "%s/extra-ca", t->net), "/net/extra-ca");
+    add_mount(l, "--setenv", "NODE_EXTRA_CA_CERTS", "/net/extra-ca");
+}
+
+/* The proxy's own: the host's network, and nothing of any app. */
+static void add_host_net(struct line *l, const struct tools *t)
 {
     add(l, "--share-net");
-    for (size_t i = 0; i < ARRAY_LEN(net_files); i++)
-        add_mount(l, "--ro-bind-try", net_files[i], net_files[i]);
-    add_mount(l, "--ro-bind", t->net, "/net");
-    if (t->has_extra_ca)
-        add_all(l, (const char *const[]){"--setenv", "NODE_EXTRA_CA_CERTS", "/net/extra-ca", NULL});
+    for (size_t i = 0; i < ARRAY_LEN(name_files); i++)
+        add_mount(l, "--ro-bind-try", name_files[i], name_files[i]);
+    add_authorities(l, t);
+}
+
+/* A loopback address of its own, with the forwarder behind it. */
+static void add_net(struct line *l, const struct sandbox_run *run)
+{
+    add_mount(l, "--ro-bind", run->net, "/net");
+    add_authorities(l, run->tools);
+    add_mount(l, "--ro-bind", arena_printf(l->arena, "%s/git-ca", run->tools->net), "/net/git-ca");
+    for (size_t i = 0; i < ARRAY_LEN(proxy_env); i++)
+        add_mount(l, "--setenv", proxy_env[i], NPMRC_PROXY_URL);
 }
 
 static void add_extra(struct line *l, const struct sandbox_run *run)
@@ -160,7 +185,7 @@ static void add_step(struct line *l, const struct sandbox_run *run)
         add_mount(l, s->mounts[i].is_writable ? "--bind" : "--ro-bind",
                   arena_printf(l->arena, "%s/%s", run->space->path, s->mounts[i].from),
                   s->mounts[i].at);
-        has_app = true;
+        has_app = has_app || strncmp(s->mounts[i].at, "/w/app", 6) == 0;
     }
     if (!has_app)
         add_all(l, (const char *const[]){"--dir", "/w/app", NULL});
@@ -176,7 +201,7 @@ static void add_limits(struct line *l, const struct limits *limits)
 {
     add(l, "/rota/box");
     add(l, "confine");
-    add(l, "core=0");
+    add(l, "core=1"); /* not 0: see private.c */
     add(l, arena_printf(l->arena, "fsize=%llu", (unsigned long long)limits->file_bytes));
     add(l, arena_printf(l->arena, "nofile=%u", limits->open_files));
     add(l, arena_printf(l->arena, "nproc=%u", limits->tasks));
@@ -186,6 +211,9 @@ static void add_limits(struct line *l, const struct limits *limits)
 static void add_command(struct line *l, const struct sandbox_run *run)
 {
     add_limits(l, run->limits);
+    if (run->step->has_net)
+        add_all(l, (const char *const[]){"/rota/box", "forward", "/net/proxy.sock",
+                                         NPMRC_PROXY_PORT, "--", NULL});
     for (size_t i = 0; i < STEP_ARGS_MAX; i++) {
         const struct step_arg *a = &run->step->args[i];
         if (!a->text && a->word == WORD_NONE)
@@ -197,8 +225,10 @@ static void add_command(struct line *l, const struct sandbox_run *run)
 static int line_write(struct line *l, const struct sandbox_run *run)
 {
     add_frame(l, run->tools);
+    if (run->step->is_proxy)
+        add_host_net(l, run->tools);
     if (run->step->has_net)
-        add_net(l, run->tools);
+        add_net(l, run);
     add_step(l, run);
     add_all(l, frame_end);
     add_command(l, run);

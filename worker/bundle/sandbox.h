@@ -29,6 +29,7 @@ struct sandbox_run {
     const char *name;              /* of the cgroup; unique among those that run */
     /* "NAME=value", NULL-terminated, besides the step's; or NULL. On no command line. */
     const char *const *env;
+    const char *net;                   /* the folder that becomes /net, for a step with has_net */
     const struct sandbox_mount *extra; /* come after the step's mounts, in this order */
     size_t extra_n;
     const void *input; /* for stdin; NULL: nothing */

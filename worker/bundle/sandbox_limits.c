@@ -6,7 +6,9 @@
 
 #define GIB (1024ull * 1024 * 1024)
 
-enum { TASKS = 100, CPUS = 2, OPEN_FILES = 4096, WALL_MIN = 30 };
+#define PROXY_MEMORY (384 * GIB / 1024)
+
+enum { TASKS = 100, PROXY_TASKS = 40, CPUS = 2, OPEN_FILES = 4096, WALL_MIN = 30 };
 
 static const struct {
     const char *tier;
@@ -25,6 +27,16 @@ struct limits limits_of(const char *tier, uint64_t workspace_bytes)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (tier && strcmp(rows[i].tier, tier) == 0)
             l.memory_bytes = rows[i].memory_bytes;
+    return l;
+}
+
+struct limits limits_of_proxy(struct limits of_step)
+{
+    struct limits l = of_step;
+    l.memory_bytes = PROXY_MEMORY;
+    l.workspace_bytes = 0;
+    l.tasks = PROXY_TASKS;
+    l.wall_ms += 60ull * 1000;
     return l;
 }
 

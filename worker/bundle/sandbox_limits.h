@@ -19,5 +19,8 @@ struct limits {
 
 struct limits limits_of(const char *tier, uint64_t workspace_bytes);
 
+/* What the proxy beside a step may have: little, and never less time than the step. */
+struct limits limits_of_proxy(struct limits of_step);
+
 /* The tiers, best first; NULL behind the last. For those who print all. */
 const char *limits_tier(size_t index);

@@ -29,7 +29,8 @@ enum { CHROOT_DEPTH_MAX = 64 };
 static const char base_options[] = "mode=0711,size=4m,nr_inodes=4k";
 
 /* The folders of a build; plan.c says which step sees which. */
-static const char *const folders[] = {"app", "install", "npm", "out", "home", "tmp"};
+static const char *const folders[] = {"app", "install", "npm",   "out",          "home",
+                                      "tmp", "rc",      "cache", "modules-cache"};
 
 static int refuse(char why[SPACE_WHY_MAX], const char *what)
 {
@@ -138,6 +139,14 @@ static int mount_point(char path[SPACE_PATH_MAX])
     return folder_claim(path);
 }
 
+/* Linux knows noswap since 6.4, and takes it from the true root alone. */
+static int tmpfs_mount(const char *what, const char *path, const char *options, bool no_swap)
+{
+    char text[192];
+    snprintf(text, sizeof text, "%s%s", options, no_swap ? ",noswap" : "");
+    return mount(what, path, "tmpfs", MS_NOSUID | MS_NODEV, text);
+}
+
 int space_enter(struct space_root *ret_root, char why[SPACE_WHY_MAX])
 {
     struct space_root root = {0};
@@ -146,7 +155,8 @@ int space_enter(struct space_root *ret_root, char why[SPACE_WHY_MAX])
     int r = namespaces_enter(&root, why);
     if (r != 0)
         return r;
-    if (mount("rota", root.path, "tmpfs", MS_NOSUID | MS_NODEV, base_options) < 0)
+    root.has_noswap = tmpfs_mount("rota", root.path, base_options, true) == 0;
+    if (!root.has_noswap && tmpfs_mount("rota", root.path, base_options, false) < 0)
         return refuse(why, "the workspace's tmpfs cannot be mounted");
     *ret_root = root;
     return 0;
@@ -161,7 +171,7 @@ static int folders_make(const struct space *s, uid_t owner)
     return 0;
 }
 
-static int space_mount(struct space *s, uint64_t bytes, uid_t owner)
+static int space_mount(struct space *s, uint64_t bytes, uid_t owner, bool no_swap)
 {
     uint64_t inodes = (bytes >> 20) * INODES_PER_MIB;
     char options[128];
@@ -170,7 +180,7 @@ static int space_mount(struct space *s, uint64_t bytes, uid_t owner)
              (unsigned long long)(inodes > INODES_LEAST ? inodes : INODES_LEAST));
     if (mkdir(s->path, 0700) < 0 && errno != EEXIST)
         return err_raise(-errno);
-    if (mount("rota-job", s->path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+    if (tmpfs_mount("rota-job", s->path, options, no_swap) < 0)
         return err_raise(-errno);
     s->fd = open(s->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return s->fd < 0 ? err_raise(-errno) : 0;
@@ -185,7 +195,7 @@ int space_new(const struct space_root *root, const char *name, uint64_t bytes, u
     s->fd = -1;
     if ((size_t)snprintf(s->path, sizeof s->path, "%s/%s", root->path, name) >= sizeof s->path)
         return err_raise(-ENAMETOOLONG);
-    int r = space_mount(s, bytes, owner);
+    int r = space_mount(s, bytes, owner, root->has_noswap);
     if (r == 0)
         r = folders_make(s, owner);
     if (r < 0)
@@ -221,6 +231,15 @@ int space_open_file(const struct space *s, const char *path, int *ret_fd)
     if (!S_ISREG(st.st_mode))
         return -EINVAL;
     *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int space_file(const struct space *s, int *ret_fd)
+{
+    int fd = openat(s->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_raise(-errno);
+    *ret_fd = fd;
     return 0;
 }
 

@@ -23,6 +23,7 @@ enum { SPACE_PATH_MAX = 512, SPACE_WHY_MAX = 256 };
 struct space_root {
     char path[SPACE_PATH_MAX]; /* the base tmpfs */
     bool has_user_namespace;   /* made one to be allowed to mount */
+    bool has_noswap;           /* pages of the tmpfs mounts stay in memory */
 };
 
 enum space_outcome { SPACE_REFUSED = 1 };
@@ -46,6 +47,10 @@ DEFINE_FREEP(space)
 /* Opens a file that a build made, for reading: below the space, through no link, a regular file,
  * nothing mounted over. -ELOOP, -ENOENT, -EINVAL otherwise. */
 MUST_USE int space_open_file(const struct space *s, const char *path, int *ret_fd);
+
+/* A file without a name in the space: it counts against its size, and goes with its last
+ * descriptor. */
+MUST_USE int space_file(const struct space *s, int *ret_fd);
 
 /* Not even a small file fits in any more. */
 bool space_is_full(const struct space *s);

@@ -38,11 +38,16 @@ bool path_search(const char *name, char ret[TOOL_PATH_MAX])
     return false;
 }
 
+bool program_resolve(const char *path, char ret[TOOL_PATH_MAX])
+{
+    return is_program(path) && resolve(path, ret);
+}
+
 bool node_find(char ret[TOOL_PATH_MAX])
 {
     const char *told = getenv("ROTA_NODE");
     if (told && *told)
-        return is_program(told) && resolve(told, ret);
+        return program_resolve(told, ret);
     return path_search("node", ret);
 }
 

@@ -8,6 +8,7 @@ enum { TOOL_PATH_MAX = 512 };
 
 /* All give absolute paths with links resolved; false: not there. */
 bool path_search(const char *name, char ret[TOOL_PATH_MAX]);
+bool program_resolve(const char *path, char ret[TOOL_PATH_MAX]); /* it can be run */
 bool node_find(char ret[TOOL_PATH_MAX]);
 bool npm_find(const char *node, char ret[TOOL_PATH_MAX]); /* npm's folder */
 /* Notes where this program lies, for parts_find(). Before the agent enters its own mount namespace:

@@ -1,45 +1,26 @@
 /* tools.c: looks up what a React Native build needs besides the frame, and brings it there. */
 #include "frame.h"
-#include "npmrc.h"
+#include "trust.h"
 
-#include <child.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-struct said {
-    char text[64];
-    size_t n;
-};
-
-static void said_add(void *arg, const void *p, size_t n)
+static int node_check(const char *node, struct node_at *own, char why[TOOLS_WHY_MAX])
 {
-    struct said *s = arg;
-    for (size_t i = 0; i < n && s->n + 1 < sizeof s->text; i++)
-        s->text[s->n++] = ((const char *)p)[i];
-}
-
-static int node_check(const char *node, char version[32], char why[TOOLS_WHY_MAX])
-{
-    struct said said = {0};
-    const char *const argv[] = {node, "--version", NULL}, *const env[] = {NULL};
-    struct child_spec spec = {
-        .argv = argv, .env = env, .stop_fd = -1, .output = said_add, .arg = &said};
-    struct child_end end;
-    int r = child_run(&spec, &end);
+    int r = node_version(node, own);
     if (r < 0)
         return err_pass(r);
-    unsigned major = 0, minor = 0;
-    if (r != 0 || end.status != 0 || sscanf(said.text, "v%u.%u", &major, &minor) != 2)
+    if (r == NODES_NONE)
         return frame_missing(why, "%s does not run: set ROTA_NODE to a working Node", node);
-    snprintf(version, 32, "%.*s", (int)strcspn(said.text, "\n"), said.text);
-    if (major < NODE_MAJOR_MIN || (major == NODE_MAJOR_MIN && minor < NODE_MINOR_MIN))
+    const struct engines_version *v = &own->version;
+    if (v->major < NODE_MAJOR_MIN || (v->major == NODE_MAJOR_MIN && v->minor < NODE_MINOR_MIN))
         return frame_missing(why,
                              "Node %s is too old: set ROTA_NODE to %d.%d or newer (scripts/setup "
                              "brings one)",
-                             version, NODE_MAJOR_MIN, NODE_MINOR_MIN);
+                             own->text, NODE_MAJOR_MIN, NODE_MINOR_MIN);
     return 0;
 }
 
@@ -70,13 +51,16 @@ static int net_fill(struct tools *t, const char *node, const char *npm, char why
         return frame_missing(why, "`npm config get` failed: does %s belong to %s?", npm, node);
     if (r < 0)
         return err_pass(r);
-    r = frame_text(rc.text, t->net, "npmrc");
-    if (r == 0 && rc.cafile[0])
+    t->has_cafile = rc.cafile[0] != 0;
+    if (t->has_cafile)
         r = frame_bind(rc.cafile, t->net, "cafile");
     const char *extra = getenv("NODE_EXTRA_CA_CERTS");
     t->has_extra_ca = extra && *extra == '/' && access(extra, R_OK) == 0;
     if (r == 0 && t->has_extra_ca)
         r = frame_bind(extra, t->net, "extra-ca");
+    if (r == 0)
+        r = trust_write(t->net, "git-ca");
+    t->rc = rc;
     return r < 0 ? err_pass(r) : 0;
 }
 
@@ -95,6 +79,7 @@ static int fill(const struct space_root *root, struct tools *t, const char *node
 int tools_find(const struct space_root *root, struct tools *ret_tools, char why[TOOLS_WHY_MAX])
 {
     struct tools t = {0};
+    struct node_at own = {0};
     char node[TOOL_PATH_MAX], npm[TOOL_PATH_MAX];
     if (!node_find(node))
         return frame_missing(why, "no Node: set ROTA_NODE or put node into PATH");
@@ -102,7 +87,9 @@ int tools_find(const struct space_root *root, struct tools *ret_tools, char why[
         return frame_missing(why, "no npm beside %s or in PATH: install it with Node", node);
     int r = frame_make(root, &t, why);
     if (r == 0)
-        r = node_check(node, t.node_version, why);
+        r = node_check(node, &own, why);
+    if (r == 0)
+        r = nodes_find(root, &own, &t.nodes);
     if (r == 0)
         r = fill(root, &t, node, npm);
     if (r == 0)

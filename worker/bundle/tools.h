@@ -7,13 +7,16 @@
  *   /rota/box           rota-box
  *   /rota/passwd, group names for uid 65534
  *   /rota/none/         an empty folder, to cover others with
- * and what an install alone sees, at /net:
- *   /net/npmrc          registry and certificate authority out of the operator's npm configuration;
- * never its tokens /net/cafile, /net/extra-ca
+ * and what a step with a network sees besides at /net (proxy.h has the rest):
+ *   /net/cafile         of the operator's npm configuration
+ *   /net/extra-ca       NODE_EXTRA_CA_CERTS
+ *   /net/git-ca         all authorities that git shall trust
  *
  * Main thread, once at start, after space_enter(). */
 #pragma once
 
+#include "nodes.h"
+#include "npmrc.h"
 #include "space.h"
 #include "toolpath.h"
 
@@ -26,10 +29,11 @@ struct tools {
     char bwrap[TOOL_PATH_MAX];   /* on the host, as is setpriv */
     char setpriv[TOOL_PATH_MAX]; /* empty: bubblewrap runs under our own uid */
     char always[TOOL_PATH_MAX];  /* the folder that becomes /rota */
-    char net[TOOL_PATH_MAX];     /* the folder that becomes /net */
+    char net[TOOL_PATH_MAX];     /* the folder with the certificate authorities of /net */
     char npm_cli[TOOL_PATH_MAX]; /* inside the sandbox */
-    char node_version[32];
-    bool has_extra_ca;
+    struct nodes nodes;
+    struct npmrc rc; /* the operator's */
+    bool has_cafile, has_extra_ca;
     uid_t owner; /* who owns a workspace: the uid that sandboxes have on the host */
 };
 

@@ -31,6 +31,9 @@ static const struct mark {
     {"npm error code SELF_SIGNED_CERT", true, E_REGISTRY_UNREACHABLE},
     {"npm error code DEPTH_ZERO_SELF_SIGNED", true, E_REGISTRY_UNREACHABLE},
     {"npm error code CERT_", true, E_REGISTRY_UNREACHABLE},
+    {"Request failed \"5", true, E_REGISTRY_UNREACHABLE}, /* Yarn 1, then 2 and later, then pnpm */
+    {"Response Code: 5", true, E_REGISTRY_UNREACHABLE},
+    {"ERR_PNPM_FETCH_5", true, E_REGISTRY_UNREACHABLE},
 };
 
 static const struct mark *mark_find(const struct step *s, const char *tail)
@@ -43,14 +46,36 @@ static const struct mark *mark_find(const struct step *s, const char *tail)
 
 /* ---- the gist ---- */
 
-static bool is_gist_line(const char *line, size_t n, bool wants_npm)
+/* How lines begin in which a package manager says what went wrong, and the part that says nothing.
+ * Yarn 2 and later says most of it in its last lines. */
+static const struct speaker {
+    const char *begin, *but;
+    size_t skip;
+} speakers[] = {
+    {"npm error ", "npm error A complete log", sizeof "npm error " - 1},
+    {"\u2009ERR_PNPM_", NULL, sizeof "\u2009" - 1}, /* a thin space */
+    {"\u27a4 YN0018", NULL, sizeof "\u27a4 " - 1},  /* Yarn 2 and later: another hash */
+    {"error ", NULL, sizeof "error " - 1},          /* Yarn 1 */
+};
+
+static bool begins(const char *line, const char *with)
 {
-    static const char npm[] = "npm error ", rest[] = "npm error A complete log";
-    if (n == 0)
-        return false;
-    if (!wants_npm)
-        return true;
-    return strncmp(line, npm, sizeof npm - 1) == 0 && strncmp(line, rest, sizeof rest - 1) != 0;
+    return strncmp(line, with, strlen(with)) == 0;
+}
+
+static bool is_said_by(const struct speaker *s, const char *line)
+{
+    return !s || (begins(line, s->begin) && !(s->but && begins(line, s->but)));
+}
+
+/* Who says anything in these lines; NULL: nobody whom we know. */
+static const struct speaker *speaker_find(const char *tail)
+{
+    for (size_t i = 0; i < ARRAY_LEN(speakers); i++)
+        for (const char *p = tail; *p; p += strcspn(p, "\n"), p += *p == '\n')
+            if (begins(p, speakers[i].begin))
+                return &speakers[i];
+    return NULL;
 }
 
 static void gist_add(char *to, size_t size, const char *line, size_t n)
@@ -71,14 +96,13 @@ static const char *last_lines(const char *tail, unsigned lines)
 
 void verdict_gist(const char *tail, char *to, size_t size)
 {
-    static const char npm[] = "npm error ";
-    bool is_npm = strstr(tail, npm) != NULL;
+    const struct speaker *speaker = speaker_find(tail);
+    size_t skip = speaker ? speaker->skip : 0;
     unsigned lines = 0;
     to[0] = 0;
-    for (const char *p = is_npm ? tail : last_lines(tail, 3); *p && lines < GIST_LINES_MAX;) {
+    for (const char *p = speaker ? tail : last_lines(tail, 3); *p && lines < GIST_LINES_MAX;) {
         size_t n = strcspn(p, "\n");
-        size_t skip = is_npm && n >= sizeof npm - 1 ? sizeof npm - 1 : 0;
-        if (is_gist_line(p, n, is_npm) && n > skip) {
+        if (is_said_by(speaker, p) && n > skip) {
             gist_add(to, size, p + skip, n - skip);
             lines++;
         }

@@ -1,12 +1,16 @@
 /* work.c: what all phases share: progress, the log, and running a step. */
 #include "work.h"
 
+#include "layer.h"
+#include "modules.h"
 #include "phase.h"
+#include "step_net.h"
 #include "verdict.h"
 
 #include <assert.h>
 #include <base/file.h>
 #include <errno.h>
+#include <source_ref.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -96,7 +100,7 @@ static void on_fetched(void *arg)
 
 static void step_begin(struct work *w)
 {
-    w->feedback = (struct feedback){.progress = on_share, .arg = w};
+    w->feedback = (struct feedback){.progress = on_share, .rc = w->on_rc, .arg = w};
     w->words.line = on_log_line;
     w->words.fetched = on_fetched;
     w->words.arg = w;
@@ -107,17 +111,61 @@ static void words_fill(const struct work *w, const char *words[WORD_COUNT])
 {
     for (size_t i = 0; i < WORD_COUNT; i++)
         words[i] = w->file_words[i];
-    words[WORD_NPM] = w->setup->tools.npm_cli;
+    words[WORD_MANAGER] = w->manager ? w->manager->cli : NULL;
+    words[WORD_INSTALL_ROOT] = w->install_root;
+    words[WORD_ROOT] = w->spec.root;
+    words[WORD_ENTRY] = w->spec.entry;
     words[WORD_HEAP] = w->heap;
     words[WORD_PLATFORM] = w->build->platform;
     words[WORD_BUNDLE] = w->bundle_name;
+    words[WORD_GIT_URL] = w->git ? w->git->url : NULL;
+    words[WORD_GIT_REF] = w->git ? w->git->ref : NULL;
     words[WORD_HERMESC] = w->hermesc;
     words[WORD_COMPOSE] = w->compose;
 }
 
+bool work_is_heat(const struct work *w)
+{
+    return strcmp(w->build->class, "heat") == 0;
+}
+
+const struct node_at *work_node(const struct work *w)
+{
+    return w->node ? w->node : &w->setup->tools.nodes.node[0];
+}
+
+/* node_modules, for Metro the shared layer, and the Node that the app asks for. The caller frees
+ * *ret_extra. */
+static int extra_make(const struct work *w, enum step_id id, struct sandbox_mount **ret_extra,
+                      size_t *ret_n)
+{
+    size_t n = 0;
+    const struct sandbox_mount *modules = steps[id].has_modules ? modules_mounts(w, &n) : NULL;
+    const struct sandbox_mount *layer = id == STEP_BUNDLE ? layer_mount(w) : NULL;
+    struct sandbox_mount *extra = calloc(n + 2, sizeof *extra);
+    if (!extra)
+        return err_raise(-ENOMEM);
+    for (size_t i = 0; i < n; i++)
+        extra[i] = modules[i];
+    if (layer)
+        extra[n++] = *layer;
+    if (work_node(w)->path[0])
+        extra[n++] = (struct sandbox_mount){.from = work_node(w)->path, .at = "/rota/node"};
+    *ret_extra = extra;
+    *ret_n = n;
+    return 0;
+}
+
 int work_step(struct work *w, enum step_id id, int source_fd)
 {
+    AUTO_FREE struct sandbox_mount *extra = NULL;
+    size_t extra_n = 0;
+    int r = extra_make(w, id, &extra, &extra_n);
+    if (r < 0)
+        return err_pass(r);
     step_begin(w);
+    if (id == STEP_SETTLE)
+        w->feedback.tree = modules_tree;
     struct sandbox_run run = {.tools = &w->setup->tools,
                               .space = w->space,
                               .step = &steps[id],
@@ -125,16 +173,27 @@ int work_step(struct work *w, enum step_id id, int source_fd)
                               .cgroups = &w->setup->cgroups,
                               .name = w->name,
                               .env = id == STEP_BUNDLE ? w->env : NULL,
+                              .extra = extra,
+                              .extra_n = extra_n,
                               .source_fd = source_fd,
                               .stop_fd = w->build->stop_fd,
                               .output = on_output,
                               .line = on_line,
                               .arg = w};
     words_fill(w, run.words);
-    int status = 0;
-    int r = sandbox_step(&run, &status);
-    words_end(&w->words);
+    struct proxy *proxy = NULL;
+    r = step_net_open(w, &steps[id], &proxy);
     if (r < 0)
         return err_pass(r);
-    return verdict_step(w, &steps[id], r, status);
+    run.net = proxy ? proxy_folder(proxy) : NULL;
+    int status = 0;
+    r = sandbox_step(&run, &status);
+    words_end(&w->words);
+    step_net_close(w, &steps[id], proxy);
+    if (r < 0)
+        return err_pass(r);
+    r = verdict_step(w, &steps[id], r, status);
+    if (r == WORK_ENDED)
+        step_net_explain(w, &steps[id]);
+    return r;
 }

@@ -4,9 +4,14 @@
  * fault. */
 #pragma once
 
+#include "cache.h"
+#include "facts.h"
 #include "feedback.h"
+#include "routes.h"
+#include "managers.h"
 #include "sandbox.h"
 #include "space.h"
+#include "spec.h"
 #include "tools.h"
 #include "words.h"
 
@@ -22,7 +27,11 @@ struct setup {
     struct space_root root;
     struct tools tools;
     struct cgroups cgroups;
+    struct routes routes;
+    struct managers managers;
     uint64_t heap_mib;
+    struct cache cache;        /* fd -1: there is none */
+    uint8_t driver_sha256[32]; /* of worker/js */
 };
 
 struct phase;
@@ -35,7 +44,7 @@ struct product {
     int fd;
 };
 
-enum { PRODUCTS_MAX = 4 };
+enum { PRODUCTS_MAX = 5 };
 
 struct work {
     struct build *build;
@@ -43,6 +52,8 @@ struct work {
     const struct setup *setup;
     struct space *space;
     struct limits limits;
+    struct spec spec;                  /* what the job asks for */
+    const struct node_at *node;        /* that the app asks for; NULL: the worker's own */
     char name[32];                     /* of the slot */
     char heap[48];                     /* "--max-old-space-size=3072" */
     const char *env[WORK_ENV_MAX + 1]; /* the app's variables that are no secrets */
@@ -57,11 +68,29 @@ struct work {
     uint64_t packages; /* that the lockfile names */
     uint64_t modules;
 
+    const struct manager_program *manager;   /* of the app; set by verify */
+    char install_root[SPEC_PATH_MAX + 8];    /* "/w/app", or the folder of it with the lockfile */
+    uint8_t deps_sha256[32];      /* of all that an install depends on; zeroes: not known */
+    bool uses_private_registry;   /* nothing of it may be kept */
+    struct modules *node_modules; /* modules.h; NULL until they are there */
+    struct layer *layer;          /* layer.h; NULL: none fits */
+
+    uint64_t asides;   /* .npmrc files that the source brought */
+    struct app_rc *rc; /* app_rc.h: what counts of them; holds tokens */
+    bool is_rc_refused;
+    void (*on_rc)(void *arg, const char *line); /* while they are read */
+    const struct source_ref *git;               /* while it is fetched */
+    struct host git_host;
+    char refused[300]; /* the proxy of the last step refused this HOST:PORT; empty: nothing */
+    bool is_away;      /* and it could not reach one that is allowed */
+
     char bundle_name[WORK_NAME_MAX]; /* "index.android.bundle" */
     char bytecode_name[WORK_NAME_MAX];
     char map_name[WORK_NAME_MAX];
     char file_words[WORD_COUNT][WORK_FILE_MAX]; /* the command words that are files in /w/out */
     char hermesc[FEEDBACK_PATH_MAX + 1], compose[FEEDBACK_PATH_MAX + 1];
+
+    struct facts facts; /* for the provenance */
 
     struct product product[PRODUCTS_MAX];
     size_t products;
@@ -74,6 +103,13 @@ void work_share(struct work *w, double share, const char *message);
 
 /* A line into the job's log. */
 __attribute__((format(printf, 2, 3))) void work_say(struct work *w, const char *format, ...);
+
+/* A build of the operator's own, whose products fill what all accounts share, and which delivers
+ * nothing else. */
+bool work_is_heat(const struct work *w);
+
+/* The Node that steps of this build run on. */
+const struct node_at *work_node(const struct work *w);
 
 /* Runs a step in the sandbox and judges its end. `source_fd`: for unpack, else -1. */
 MUST_USE int work_step(struct work *w, enum step_id id, int source_fd);

@@ -58,5 +58,10 @@ static int exec_run(struct build *b, struct build_result *ret)
     return b->settings->is_on_host ? host_run(b, ret) : boxed_run(b, ret);
 }
 
-const struct runner runner_exec = {
-    .name = "exec", .class = "task", .check = exec_check, .explain = exec_explain, .run = exec_run};
+static const char *const classes[] = {"task", NULL};
+
+const struct runner runner_exec = {.name = "exec",
+                                   .class = classes,
+                                   .check = exec_check,
+                                   .explain = exec_explain,
+                                   .run = exec_run};

@@ -4,11 +4,16 @@
 //   android: drawable-mdpi/assets_wheel.png, drawable-xhdpi/…; what is no drawable goes to raw/
 //   ios:     assets/assets/wheel.png, wheel@2x.png, wheel@3x.png; only the scales that iOS has
 //
-// The rules are those of React Native's AssetSourceResolver: any difference is an image that does not
-// show on the device.
+// Which file types are drawables and how names are made differs between versions of React Native, and
+// any difference is an image that does not show on the device: so the app's own React Native copies.
+// Where its package is laid out otherwise, the rules below do, which are those of AssetSourceResolver.
 import fs from 'node:fs';
+import {createRequire} from 'node:module';
 import path from 'node:path';
 
+import {folderOf, loadFile} from './tools.mjs';
+
+const SAVE = 'dist/commands/bundle/saveAssets.js';
 const ANDROID_FOLDERS = new Map([
   [0.75, 'drawable-ldpi'],
   [1, 'drawable-mdpi'],
@@ -61,11 +66,9 @@ const LAYOUTS = {
   ios: {place: iosPath, scales: iosScales},
 };
 
-// Returns how many files were copied; `to` exists afterwards, also when there are none.
-export function copyAssets(assets, platform, to) {
+// By the rules of this file.
+export function placeAssets(assets, platform, to) {
   const layout = LAYOUTS[platform];
-  let copied = 0;
-  fs.mkdirSync(to, {recursive: true});
   for (const asset of assets) {
     const wanted = new Set(layout.scales(asset.scales));
     asset.scales.forEach((scale, i) => {
@@ -75,8 +78,25 @@ export function copyAssets(assets, platform, to) {
       const target = path.join(to, layout.place(asset, scale));
       fs.mkdirSync(path.dirname(target), {recursive: true});
       fs.copyFileSync(asset.files[i], target);
-      copied++;
     });
   }
-  return copied;
+}
+
+// `to` exists afterwards, also when there are no assets.
+export async function copyAssets(assets, {platform, to, tools}) {
+  fs.mkdirSync(to, {recursive: true});
+  const own = createRequire(path.join(tools.reactNative, 'package.json'));
+  const save = loadFile(folderOf(own, ['@react-native/community-cli-plugin']), SAVE);
+  if (typeof save?.default === 'function') {
+    await save.default(assets, platform, to);
+  } else {
+    placeAssets(assets, platform, to);
+  }
+}
+
+export function assetsCount(folder) {
+  if (!fs.existsSync(folder)) {
+    fs.mkdirSync(folder);
+  }
+  return fs.readdirSync(folder, {recursive: true, withFileTypes: true}).filter(e => e.isFile()).length;
 }

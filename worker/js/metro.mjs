@@ -1,25 +1,29 @@
-// metro.mjs: bundles one React Native app with the app's own Metro. Runs inside the sandbox.
+// metro.mjs: bundles one app with the app's own tools. Runs inside the sandbox.
 //
-//   node metro.mjs APP_ROOT PLATFORM OUT_DIR BUNDLE_NAME      (fd 3: JSON lines for the agent)
+//   node metro.mjs SOURCE PLATFORM OUT_DIR BUNDLE_NAME [ROOT [ENTRY]]      (fd 3: JSON lines for the agent)
 //
-// Metro's JavaScript API is used instead of the React Native command line, because that one prints
-// neither progress nor errors that a program can read. Everything is resolved from the app's
-// node_modules: the versions of Metro, Babel and Hermes must fit the app's React Native. The bundle is
-// not minified: hermesc compiles it next, and React Native's own release builds do the same.
+// ROOT is the app's folder below SOURCE ("." or nothing: SOURCE itself), ENTRY a file below that. Everything
+// is resolved from the app's node_modules: the versions of Metro, Babel and Hermes must fit the app's
+// React Native. React Native apps are native.mjs, Expo apps are expo.mjs.
 //
 // Lines on fd 3, at most five progress lines a second:
 //   {"type":"progress","done":94,"total":522,"share":0.03}
-//   {"type":"tools","hermesc":"/w/app/…","compose":"/w/app/…"}
-//   {"type":"done","modules":522}
+//   {"type":"tools","hermesc":"/w/app/…","compose":"/w/app/…","versions":{"metro":"0.84.6",…}}
+//   {"type":"done","modules":522,"assets":3,"asked":522,"shared":521}
 //   {"type":"error","name":"BUNDLE_SYNTAX","text":"…","file":"src/App.tsx","line":3,"column":7}
-// After an error line the exit code is 1; the first error line counts.
+// `asked` and `shared`: transforms looked up in the cache, and found in the shared layer. After an error
+// line the exit code is 1; the first error line counts.
 import fs from 'node:fs';
 import path from 'node:path';
 
-import {copyAssets} from './assets.mjs';
+import {assetsCount} from './assets.mjs';
+import {cacheSet} from './cache.mjs';
 import {entryOf} from './entry.mjs';
-import {BuildError, describe, textOf} from './failure.mjs';
-import {appRequire, toolsOf} from './tools.mjs';
+import {expoBundle} from './expo.mjs';
+import {describe, textOf} from './failure.mjs';
+import {nativeBundle} from './native.mjs';
+import {metroLoad, nodeMissed, toolsOf} from './tools.mjs';
+import {traceBegin} from './trace.mjs';
 
 const PROGRESS_MS = 200;
 const TOTAL_LEAST = 100;
@@ -31,11 +35,12 @@ function say(line) {
 // Metro's total grows while it finds the graph (1/1, 94/221, 522/522), so the raw share is wrong at first
 // and falls back now and then. Metro's own terminal answers with the square of it and a running maximum;
 // a total below a hundred is not believed.
-function progressReporter() {
+function progressReporter(modules) {
   let best = 0;
   let lastAt = 0;
   return (done, total) => {
-    const share = (done / Math.max(total, TOTAL_LEAST)) ** 2;
+    modules.total = total;
+    const share = Math.min(1, (done / Math.max(total, TOTAL_LEAST)) ** 2);
     const now = Date.now();
     if (share <= best || now - lastAt < PROGRESS_MS) {
       return;
@@ -46,62 +51,37 @@ function progressReporter() {
   };
 }
 
-// The app's configuration is the app's code: whatever it throws is a METRO_CONFIG error.
-async function configOf(tools, root) {
-  try {
-    const given = await tools.metroConfig.loadConfig({cwd: root, projectRoot: root}, await defaultsOf(tools, root));
-    return {
-      ...given,
-      projectRoot: root,
-      maxWorkers: 1,
-      stickyWorkers: false,
-      resetCache: false,
-      reporter: {update() {}},
-      watcher: {...given.watcher, healthCheck: {...given.watcher?.healthCheck, enabled: false}},
-    };
-  } catch (error) {
-    throw new BuildError('METRO_CONFIG', error);
-  }
-}
-
-// An app without a metro.config.js of its own gets React Native's defaults instead of bare Metro's.
-async function defaultsOf(tools, root) {
-  return tools.reactNativeMetroConfig ? tools.reactNativeMetroConfig.getDefaultConfig(root) : {};
-}
-
-function write(dir, name, text) {
-  if (typeof text !== 'string' || text.length === 0) {
-    throw new BuildError('BUNDLE_FAILED', new Error(`Metro made no ${name}`));
-  }
-  fs.writeFileSync(path.join(dir, name), text);
-}
-
-async function main([root, platform, out, name]) {
+async function main([top, platform, out, name, folder, entryGiven]) {
+  const root = path.join(top, folder || '.');
   process.chdir(root);
   process.env.NODE_ENV = 'production';
-  const tools = toolsOf(appRequire(root));
-  say({type: 'tools', hermesc: tools.hermesc, compose: tools.compose});
-  const entry = entryOf(root, platform);
-  const config = await configOf(tools, root);
-  let modules = 0;
-  const report = progressReporter();
-  const result = await tools.metro.runBuild(config, {
-    entry,
-    platform,
-    dev: false,
-    minify: false,
-    assets: true,
-    sourceMap: true,
-    sourceMapUrl: `${name}.map`,
-    onProgress(done, total) {
-      modules = total;
-      report(done, total);
-    },
+  const traceEnd = traceBegin(top, root);
+  const tools = toolsOf(root);
+  say({type: 'tools', hermesc: tools.hermesc.file, compose: tools.compose, versions: tools.versions});
+  const missed = nodeMissed(tools);
+  if (missed) {
+    console.log(missed);
+  }
+  const entry = entryOf(root, platform, {entry: entryGiven, expoCli: tools.expoCli});
+  const modules = {total: 0};
+  let cache = null;
+  const prepare = config => {
+    const {FileStore} = metroLoad(root, tools);
+    cache = cacheSet(config, {FileStore, top, entry, platform, traceEnd});
+  };
+  const bundle = tools.expoCli ? expoBundle : nativeBundle;
+  await bundle({root, top, platform, entry, out, name, tools, prepare, onProgress: progressReporter(modules)});
+  await cache?.settle();
+  if (cache?.lower) {
+    console.log(`transforms: ${cache.found} of ${cache.asked} from the shared layer`);
+  }
+  say({
+    type: 'done',
+    modules: modules.total,
+    assets: assetsCount(path.join(out, 'assets')),
+    asked: cache?.asked,
+    shared: cache?.found,
   });
-  write(out, name, result.code);
-  write(out, `${name}.packager.map`, result.map);
-  const assets = copyAssets(result.assets ?? [], platform, path.join(out, 'assets'));
-  say({type: 'done', modules, assets});
 }
 
 try {

@@ -1,0 +1,3 @@
+const {getDefaultConfig, mergeConfig} = require('@react-native/metro-config');
+
+module.exports = mergeConfig(getDefaultConfig(__dirname), {});

@@ -1,0 +1,1 @@
+exports.banner = name => `Hello from a package of the workspace, ${name}`;

@@ -1,0 +1,10 @@
+/* fetch_git.h: a source out of a git repository, fetched inside the sandbox. The slot's thread. */
+#pragma once
+
+#include "work.h"
+
+#include <source_ref.h>
+
+/* Refused when the operator does not allow the host, whatever the broker let through. The commit
+ * that it turned out to be stands in the log and in the facts of the build. As a phase. */
+MUST_USE int fetch_git(struct work *w, const struct source_ref *source);
