@@ -4,7 +4,8 @@
 
 #include "work.h"
 
-enum { OUTPUTS_MAX = PRODUCTS_MAX, OUTPUT_NAME_MAX = 100 };
+enum { OUTPUTS_MAX = 4, OUTPUT_NAME_MAX = 100 };
+_Static_assert((int)OUTPUTS_MAX <= (int)PRODUCTS_MAX, "each output is a product");
 
 /* Hashes and uploads them. What cannot be taken is the job's failure, said in *ret: more than
  * OUTPUTS_MAX, something that is no regular file, a name of other characters than
