@@ -43,8 +43,9 @@ uint64_t backoff_ms(uint32_t failures)
 
 bool is_passing(const Rota__Error *error)
 {
-    static const enum error_code passing[] = {E_UNAVAILABLE, E_TIMEOUT,    E_BUSY,   E_OVERLOADED,
-                                              E_DRAINING,    E_STORE_FULL, E_MEMORY, E_STORE_FAULT};
+    static const enum error_code passing[] = {E_UNAVAILABLE, E_TIMEOUT,     E_BUSY,
+                                              E_OVERLOADED,  E_DRAINING,    E_STORE_FULL,
+                                              E_MEMORY,      E_STORE_FAULT, E_STORE_UNAVAILABLE};
     enum error_code code = error_by_name(error->name);
     for (size_t i = 0; i < ARRAY_LEN(passing); i++)
         if (code == passing[i])

@@ -49,7 +49,7 @@ int build_host_new(const struct build_host_config *config, struct build_host **r
     h->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (h->stop_fd < 0)
         return err_raise(-errno);
-    int r = joblog_new(config->send, config->arg, &h->log);
+    int r = joblog_new(config->send, config->arg, JOBLOG_JOB_BYTES_MAX, &h->log);
     if (r < 0)
         return err_pass(r);
     *ret_host = TAKE(h);

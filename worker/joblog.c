@@ -2,7 +2,10 @@
  *
  * The thread takes a chunk out under the lock and sends it without: the broker may be away for
  * minutes, and the build must not feel it. The bytes that the ring had to drop are counted and
- * announced at the place where they are missing, in front of what follows. */
+ * announced at the place where they are missing, in front of what follows.
+ *
+ * What counts towards the bound is what was sent, not what was written: a burst that the ring drops
+ * costs nobody anything, and the log goes on behind it. */
 #include "joblog.h"
 
 #include <assert.h>
@@ -11,7 +14,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +26,10 @@ struct joblog {
     pthread_cond_t wake;
     pthread_t thread;
     bool has_thread, is_ended, is_unwanted;
-    uint64_t dropped; /* bytes lost in front of ring[head] */
+    uint64_t dropped;    /* bytes lost in front of ring[head] */
+    uint64_t bytes_left; /* that may still be sent */
+    uint64_t left_out;   /* bytes behind the last that was sent */
+    bool is_in_line;     /* what was sent last ended no line */
     size_t head, n;
     char ring[JOBLOG_BYTES];
 };
@@ -52,27 +57,60 @@ static void wait_ms(struct joblog *l, long ms, bool for_chunk)
         r = pthread_cond_timedwait(&l->wake, &l->lock, &until);
 }
 
-static size_t chunk_take(struct joblog *l, char chunk[JOBLOG_CHUNK_BYTES])
+static bool is_cut(const struct joblog *l)
+{
+    return l->bytes_left == 0;
+}
+
+/* The ring's first bytes, at most `most`. */
+static size_t ring_take(struct joblog *l, char *to, size_t most)
 {
     size_t at = 0;
-    if (l->dropped > 0) {
-        int len = snprintf(chunk, JOBLOG_CHUNK_BYTES, "[rota-worker: %llu bytes of log dropped]\n",
-                           (unsigned long long)l->dropped);
-        at = (size_t)len;
-        l->dropped = 0;
-    }
-    while (at < JOBLOG_CHUNK_BYTES && l->n > 0) {
+    if (most > l->bytes_left)
+        most = (size_t)l->bytes_left;
+    while (at < most && l->n > 0) {
         size_t part = JOBLOG_BYTES - l->head;
         if (part > l->n)
             part = l->n;
-        if (part > JOBLOG_CHUNK_BYTES - at)
-            part = JOBLOG_CHUNK_BYTES - at;
-        memcpy(chunk + at, l->ring + l->head, part);
+        if (part > most - at)
+            part = most - at;
+        memcpy(to + at, l->ring + l->head, part);
         l->head = (l->head + part) % JOBLOG_BYTES;
         l->n -= part;
         at += part;
     }
+    l->bytes_left -= at;
+    if (at > 0)
+        l->is_in_line = to[at - 1] != '\n';
     return at;
+}
+
+/* The bound was met: what waits is left out. */
+static void rest_leave(struct joblog *l)
+{
+    l->left_out += l->n + l->dropped;
+    l->n = 0;
+    l->dropped = 0;
+}
+
+static size_t chunk_take(struct joblog *l, char chunk[JOBLOG_CHUNK_BYTES])
+{
+    int at = 0;
+    if (l->dropped > 0) {
+        at = snprintf(chunk, JOBLOG_CHUNK_BYTES, "[rota-worker: %llu bytes of log dropped]\n",
+                      (unsigned long long)l->dropped);
+        l->dropped = 0;
+    }
+    size_t n = (size_t)at + ring_take(l, chunk + at, JOBLOG_CHUNK_BYTES - (size_t)at);
+    if (is_cut(l))
+        rest_leave(l);
+    if (n > 0 || l->left_out == 0)
+        return n;
+    at = snprintf(chunk, JOBLOG_CHUNK_BYTES,
+                  "%s[rota-worker: the log was cut here: %llu bytes more were left out]\n",
+                  l->is_in_line ? "\n" : "", (unsigned long long)l->left_out);
+    l->left_out = 0;
+    return (size_t)at;
 }
 
 /* The next chunk; 0 when the log is at its end. */
@@ -114,13 +152,14 @@ static int thread_start(struct joblog *l)
     return r == 0 ? 0 : err_raise(-r);
 }
 
-int joblog_new(joblog_send *send, void *arg, struct joblog **ret_log)
+int joblog_new(joblog_send *send, void *arg, uint64_t bytes_max, struct joblog **ret_log)
 {
     AUTO(joblog) l = calloc(1, sizeof *l);
     if (!l)
         return err_raise(-ENOMEM);
     l->send = send;
     l->arg = arg;
+    l->bytes_left = bytes_max;
     pthread_mutex_init(&l->lock, NULL);
     wake_init(&l->wake);
     int r = thread_start(l);
@@ -143,13 +182,9 @@ struct joblog *joblog_free(struct joblog *l)
 }
 
 /* Appends what fits and pushes out the oldest for it; of a piece larger than the ring the end
- * stays. */
-void joblog_append(struct joblog *l, const void *p, size_t n)
+ * stays. True: there is something to send now. */
+static bool append_locked(struct joblog *l, const char *bytes, size_t n)
 {
-    const char *bytes = p;
-    pthread_mutex_lock(&l->lock);
-    if (l->is_ended || l->is_unwanted)
-        n = 0;
     if (n > JOBLOG_BYTES) {
         l->dropped += n - JOBLOG_BYTES;
         bytes += n - JOBLOG_BYTES;
@@ -166,7 +201,17 @@ void joblog_append(struct joblog *l, const void *p, size_t n)
     bool wakes = n > 0 && (l->n == 0 || l->n + n >= JOBLOG_CHUNK_BYTES);
     l->n += n;
     assert(l->n <= JOBLOG_BYTES);
-    if (wakes)
+    return wakes;
+}
+
+void joblog_append(struct joblog *l, const void *p, size_t n)
+{
+    pthread_mutex_lock(&l->lock);
+    if (l->is_ended || l->is_unwanted)
+        n = 0;
+    if (is_cut(l))
+        l->left_out += n;
+    else if (append_locked(l, p, n))
         pthread_cond_signal(&l->wake);
     pthread_mutex_unlock(&l->lock);
 }

@@ -245,20 +245,24 @@ static void finish(struct slot *s, const struct build_result *r, Rota__Outcome o
     struct finish_message m = {0};
     enum poll_end poll;
     finish_fill(s->job->lease, r, outcome, &m);
-    Rota__Reply *reply = finish_and_lease(s, &m.finish, &poll);
-    if (!reply) {
+    Rota__Reply *both = finish_and_lease(s, &m.finish, &poll), *alone = NULL;
+    const Rota__Error *error = both ? finish_error(both) : NULL;
+    /* A refusal that a repeat can mend (an artifact store that is away) costs the job no attempt.
+     */
+    if (!both || (error && is_passing(error))) {
         Rota__Request request = ROTA__REQUEST__INIT;
         request.op_case = ROTA__REQUEST__OP_FINISH;
         request.finish = &m.finish;
-        reply = call_until_answered(s, &request);
+        alone = call_until_answered(s, &request);
+        error = alone ? finish_error(alone) : NULL;
     }
-    const Rota__Error *error = reply ? finish_error(reply) : NULL;
-    if (!reply)
+    if (!both && !alone)
         unreported_note(s);
     else if (error)
         finish_refused(s, error);
-    slot_leave(s, poll, reply);
-    rota_reply_free(reply);
+    slot_leave(s, poll, both);
+    rota_reply_free(alone);
+    rota_reply_free(both);
 }
 
 /* ---- what to say ---- */

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Length of the character at `s`, or 0 when there is none. Stops at the NUL by itself: it is no
- * continuation byte. */
-static size_t utf8_length(const unsigned char *s)
+/* Length of the character at `s`, which becomes *ret_c, or 0 when there is none. Stops at the NUL
+ * by itself: it is no continuation byte. */
+static size_t utf8_length(const unsigned char *s, uint32_t *ret_c)
 {
     static const struct {
         unsigned char mask, lead;
@@ -30,6 +30,7 @@ static size_t utf8_length(const unsigned char *s)
             c = c << 6 | (s[i] & 0x3f);
         }
         bool is_surrogate = c >= 0xd800 && c <= 0xdfff;
+        *ret_c = c;
         return c < forms[f].least || is_surrogate || c > 0x10ffff ? 0 : forms[f].n;
     }
     return 0;
@@ -37,9 +38,25 @@ static size_t utf8_length(const unsigned char *s)
 
 /* The control characters of ASCII, and those of Unicode's second block (U+0080 to U+009F), which
  * terminals obey as well. */
-static bool is_control(const unsigned char *s)
+static bool is_control(uint32_t c)
 {
-    return *s < 0x20 || *s == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
+    return c < 0x20 || (c >= 0x7f && c < 0xa0);
+}
+
+/* Marks that turn the direction of writing, so that text would read as another than it is, and
+ * Unicode's own ends of lines and paragraphs. */
+static bool turns_direction(uint32_t c)
+{
+    return c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069);
+}
+
+/* What stands for a character that is not shown; 0: it is. `n`: its length, 0 for none. */
+static char stand_in(size_t n, uint32_t c)
+{
+    if (n == 0 || turns_direction(c))
+        return '?';
+    return is_control(c) ? ' ' : 0;
 }
 
 void text_clean(const char *from, char *to, size_t size)
@@ -48,14 +65,14 @@ void text_clean(const char *from, char *to, size_t size)
     const unsigned char *s = (const unsigned char *)from;
     size_t at = 0;
     while (*s) {
-        size_t n = utf8_length(s);
-        size_t width = n && !is_control(s) ? n : 1;
+        uint32_t c = 0;
+        size_t n = utf8_length(s, &c);
+        char other = stand_in(n, c);
+        size_t width = other ? 1 : n;
         if (at + width >= size)
             break;
-        if (n == 0)
-            to[at] = '?';
-        else if (is_control(s))
-            to[at] = ' ';
+        if (other)
+            to[at] = other;
         else
             memcpy(to + at, s, n);
         at += width;

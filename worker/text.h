@@ -7,7 +7,8 @@
 enum { TEXT_LINE_MAX = 1024 }; /* bytes of a line of a log, its newline included */
 
 /* Copies as much of `from` as fits into `size` bytes, NUL included, and never half a character:
- * what is no UTF-8 becomes '?', control characters become blanks. */
+ * what is no UTF-8 and what turns the direction of writing becomes '?', control characters become
+ * blanks. */
 void text_clean(const char *from, char *to, size_t size);
 
 /* The same for a word, a NAME of limits.def: letters, digits, '.', '_' and '-' stay, anything else

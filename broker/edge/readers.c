@@ -1,4 +1,5 @@
-/* readers.c: two threads, each with an arena of its own, that never wait for the writer.
+/* readers.c: two threads, each with an arena of its own, that never wait for the writer; and one
+ * for what has to wait for a bucket.
  *
  * One request: unpack, take a snapshot, check the credential, answer by the table, let the snapshot
  * go, send. A watch that has nothing to tell is parked (watch.c) and comes back to whichever reader
@@ -21,17 +22,31 @@ enum {
     TAKE_REQUESTS_MAX = 16,
     TAKE_BYTES_MAX = 1 << 20,
     IDLE_MS_MAX = 1000,
+    SLOW_MAX = 256,
 };
 
 struct reader {
     struct edge *edge;
+    struct slow *slow; /* where it puts what would take it a trip; NULL: it makes the trip */
     struct arena *arena;
     pthread_t thread;
     bool has_thread;
 };
 
+/* What waits for a bucket: a bounded line of its own, so that it keeps nobody else waiting. */
+struct slow {
+    pthread_mutex_t lock;
+    pthread_cond_t came;
+    struct inbound *head, *tail;
+    size_t n;
+    bool stops;
+};
+
 struct readers {
     struct reader reader[READERS];
+    struct reader far; /* takes from `slow` alone */
+    struct slow slow;
+    bool has_slow;
 };
 
 static const struct {
@@ -176,9 +191,34 @@ static bool watch_wants_to_wait(struct reader *rd, const struct inbound *in, str
     return !*request->watch->job || job_id_parse(request->watch->job, ret_job) == 0;
 }
 
+/* An ended job's log may lie in a bucket. True: taken, or refused as one too many. */
+static bool slow_take(struct reader *rd, struct inbound *in)
+{
+    struct slow *slow = rd->slow;
+    if (!slow || in->kind != INBOUND_REQUEST || in->op_tag != ROTA__REQUEST__OP_LOG_READ ||
+        !artifacts_are_remote(rd->edge->artifacts))
+        return false;
+    pthread_mutex_lock(&slow->lock);
+    bool fits = slow->n < SLOW_MAX;
+    if (fits) {
+        *(slow->tail ? &slow->tail->next : &slow->head) = in;
+        slow->tail = in;
+        slow->n++;
+        pthread_cond_signal(&slow->came);
+    }
+    pthread_mutex_unlock(&slow->lock);
+    if (!fits) {
+        edge_refuse(rd->edge, &in->to, E_OVERLOADED, NULL);
+        inbound_free(in);
+    }
+    return true;
+}
+
 /* Takes the request. */
 static void reader_handle(struct reader *rd, struct inbound *in)
 {
+    if (slow_take(rd, in))
+        return;
     struct job_id job;
     struct watch *w;
     uint64_t until_ms, from;
@@ -202,6 +242,66 @@ static void handle_list(struct reader *rd, struct inbound *list)
     }
 }
 
+/* NULL: time to stop. */
+static struct inbound *slow_next(struct slow *slow)
+{
+    pthread_mutex_lock(&slow->lock);
+    while (!slow->head && !slow->stops)
+        pthread_cond_wait(&slow->came, &slow->lock);
+    struct inbound *in = slow->stops ? NULL : slow->head;
+    if (in) {
+        slow->head = in->next;
+        if (!slow->head)
+            slow->tail = NULL;
+        slow->n--;
+        in->next = NULL;
+    }
+    pthread_mutex_unlock(&slow->lock);
+    return in;
+}
+
+static void *far_main(void *arg)
+{
+    struct readers *rs = arg;
+    for (struct inbound *in; (in = slow_next(&rs->slow));)
+        reader_handle(&rs->far, in);
+    return NULL;
+}
+
+static int far_start(struct readers *rs, struct edge *edge)
+{
+    pthread_mutex_init(&rs->slow.lock, NULL);
+    pthread_cond_init(&rs->slow.came, NULL);
+    rs->has_slow = true;
+    rs->far.edge = edge;
+    int r = arena_new(READER_ARENA_BYTES, &rs->far.arena);
+    if (r < 0)
+        return err_pass(r);
+    r = pthread_create(&rs->far.thread, NULL, far_main, rs);
+    rs->far.has_thread = r == 0;
+    return r ? err_raise(-r) : 0;
+}
+
+static void far_stop(struct readers *rs)
+{
+    if (!rs->has_slow)
+        return;
+    pthread_mutex_lock(&rs->slow.lock);
+    rs->slow.stops = true;
+    pthread_cond_signal(&rs->slow.came);
+    pthread_mutex_unlock(&rs->slow.lock);
+    if (rs->far.has_thread)
+        pthread_join(rs->far.thread, NULL);
+    for (struct inbound *in = rs->slow.head, *next; in; in = next) {
+        next = in->next;
+        edge_refuse(rs->far.edge, &in->to, E_DRAINING, NULL);
+        inbound_free(in);
+    }
+    arena_free(rs->far.arena);
+    pthread_cond_destroy(&rs->slow.came);
+    pthread_mutex_destroy(&rs->slow.lock);
+}
+
 static void *reader_main(void *arg)
 {
     struct reader *rd = arg;
@@ -221,9 +321,14 @@ int readers_start(struct edge *edge, struct readers **ret_readers)
     AUTO(readers) rs = calloc(1, sizeof *rs);
     if (!rs)
         return err_raise(-ENOMEM);
+    rs->reader[0].edge = edge; /* for readers_free() */
+    int far = far_start(rs, edge);
+    if (far < 0)
+        return err_pass(far);
     for (int i = 0; i < READERS; i++) {
         struct reader *rd = &rs->reader[i];
         rd->edge = edge;
+        rd->slow = &rs->slow;
         int r = arena_new(READER_ARENA_BYTES, &rd->arena);
         if (r < 0)
             return err_pass(r);
@@ -255,6 +360,7 @@ struct readers *readers_free(struct readers *rs)
         if (rs->reader[i].has_thread)
             pthread_join(rs->reader[i].thread, NULL);
     }
+    far_stop(rs);
     if (rs->reader[0].has_thread)
         answer_watches(&rs->reader[0]);
     for (int i = 0; i < READERS; i++)

@@ -48,8 +48,8 @@ struct s3_body {
     const void *send; /* of a PUT */
     size_t send_n;
     bool may_be_refused; /* then that is no news */
-    const char *range; /* "0-65535" of a GET; NULL: all */
-    void *room;        /* the answer goes here ... */
+    const char *range;   /* "0-65535" of a GET; NULL: all */
+    void *room;          /* the answer goes here ... */
     size_t room_n;
     s3_sink *sink; /* ... or there; it hears `restart` before each try */
     void (*restart)(void *arg);

@@ -310,8 +310,8 @@ static void reload(struct edge *edge)
     artifacts_reload(edge->artifacts);
 }
 
-/* SIGHUP reads the signing key and the bucket's credentials anew. Ends with the process, or by SIGTERM from the main thread once
- * everything else is down. */
+/* SIGHUP reads the signing key and the bucket's credentials anew. Ends with the process, or by
+ * SIGTERM from the main thread once everything else is down. */
 static void *signals_main(void *arg)
 {
     struct edge *edge = arg;
@@ -356,6 +356,7 @@ static int run(struct edge *edge, struct engine *engine)
     log_info("ready", "environment=%s data=%s version=%s", edge->environment, s->data,
              ROTA_VERSION);
     int code = loop_run(edge, engine);
+    artifacts_stop(edge->artifacts); /* nobody waits for a store that is away */
     notify_systemd("STOPPING=1");
     return code;
 }
@@ -372,7 +373,6 @@ static int threads_up_and_run(struct edge *edge)
     if (pthread_create(&signals, NULL, signals_main, edge))
         return exit_of_fault("start the threads");
     code = run(edge, engine);
-    artifacts_stop(edge->artifacts); /* nobody waits for a store that is away */
     edge->vet = vet_free(edge->vet);
     edge_stop(edge, code);   /* so that the thread of signals ends without a word */
     kill(getpid(), SIGTERM); /* blocked everywhere, so it goes to the thread that waits for it */

@@ -28,7 +28,8 @@ struct now {
 
 /* Who keeps the keys of sealed sources, which stand in no database. A key is kept before the commit
  * of its job, so that no job is acknowledged that nobody could build; what was kept for a turn that
- * came to nothing is dropped again. <0: a fault, and the turn is one as well. `keep` NULL: nobody. */
+ * came to nothing is dropped again. <0: a fault, and the turn is one as well. `keep` NULL: nobody.
+ */
 struct source_keeper {
     int (*keep)(void *arg, struct job_id job, const uint8_t *key);
     int (*drop)(void *arg, struct job_id job);
@@ -47,7 +48,7 @@ struct engine_config {
     void (*random)(void *arg, void *p, size_t n);
     void *random_arg;
     struct source_keeper source_keeper;
-    bool store_is_remote; /* artifacts have URLs that workers on every host can use */
+    bool store_is_remote;    /* artifacts have URLs that workers on every host can use */
     uint64_t kept_succeeded; /* newest ended jobs an account keeps; 0: KEPT_SUCCEEDED */
     uint64_t kept_failed;    /* the same for those that did not succeed; 0: KEPT_FAILED */
     uint64_t kept_ms;        /* and no longer than this after their end; 0: KEPT_MS */
@@ -133,7 +134,8 @@ void engine_drain(struct engine *e, struct effects *fx);
 /* Do workers of this class take sealed sources alone? */
 bool class_wants_seal(struct span class);
 
-/* May the job still need what was uploaded for it? In doubt, yes. Any thread that has a snapshot. */
+/* May the job still need what was uploaded for it? In doubt, yes. Any thread that has a snapshot.
+ */
 bool source_is_wanted(struct txn *txn, struct job_id job);
 
 /* Debug and tests: 0 when the cache equals what a fresh load of the store gives. */

@@ -34,7 +34,8 @@ MUST_USE int source_keep(struct turn *t, struct job_id id);
 MUST_USE int source_kept(struct turn *t, const struct job *j, bool *ret_is_kept);
 MUST_USE int source_unkeep(struct turn *t, const struct job *j);
 
-/* outputs.c. A job has left these: one-off outputs are held until they are fetched, or for a day. */
+/* outputs.c. A job has left these: one-off outputs are held until they are fetched, or for a day.
+ */
 MUST_USE int outputs_keep(struct turn *t, struct job_id id, const Rota__Finish *q);
 MUST_USE int outputs_some(struct turn *t);
 /* Gives up every object that an ended job left and still holds. */

@@ -181,10 +181,9 @@ static int alarms_fire(struct turn *t)
  * are handed out in the same turn; the slices of housekeeping come last, and behind all of them the
  * checkpoint, which says what the turn leaves behind. */
 static int (*const chores[])(struct turn *t) = {
-    delayed_some,  follow_some,      bulk_some,       schedules_some, pauses_some,
-    classes_some,  dispatch_all,     fold_some,       sweep_some,     trail_some,
-    key_uses_some, abuse_purge_some, checkpoint_some, retention_some, erase_some,
-    outputs_some,  going_some,
+    delayed_some,    follow_some,    bulk_some,  schedules_some, pauses_some,   classes_some,
+    dispatch_all,    fold_some,      sweep_some, trail_some,     key_uses_some, abuse_purge_some,
+    checkpoint_some, retention_some, erase_some, going_some,     outputs_some,
 };
 
 /* Everything of a turn that happens inside its transaction. */

@@ -112,7 +112,7 @@ static const struct row {
     {.name = "source-elsewhere",
      .is_quick = true,
      .layers = {"hello"},
-     .source_url = "https://h.example/object",
+     .source_url = "ftp://h.example/object",
      .outcome = BUILD_FAILED,
      .error = E_WORKER_HOST,
      .says = ""},

@@ -66,13 +66,15 @@ def others(kit, remote, commit, rc):
     git, here = f"127.0.0.1:{remote.git}", f"127.0.0.1:{remote.registry}"
     lists = ("--git-host", git, "--allow-registry", here)
     url = f"http://operator:pass%3Aword@127.0.0.1:{remote.upstream}"
-    worker = kit.worker(*lists, name="behind", env={**remote.env, "NPM_CONFIG_HTTPS_PROXY": url})
+    worker = kit.worker(*lists, name="behind", env={**remote.env, "HTTPS_PROXY": url})
     before = len(remote.requests)
     installed(built(kit, remote, commit, files(remote, rc)), "behind a proxy")
     asked = [r for r in remote.requests[before:] if r["at"] == "upstream"]
     check({r["url"] for r in asked} == {git, here} and all(r["authorized"] for r in asked), f"the upstream: {asked}")
     worker.terminate()
     worker.wait()
+    hiding = kit.worker(*lists, name="hiding", env={**remote.env, "NPM_CONFIG_HTTPS_PROXY": url})
+    check(hiding.wait(60) == 78 and "HTTPS_PROXY" in open(f"{kit.dir}/hiding.log").read(), "a password that npm hides")
     worker = kit.worker(*lists, name="clear", env={**remote.env, "NPM_CONFIG_REGISTRY": f"http://127.0.0.1:{remote.clear}/"})
     bare = json.loads(lockfile(remote))
     del bare["packages"]["node_modules/@corp/secret"]["resolved"]

@@ -135,7 +135,9 @@ def left_by_a_kill(kit, s3, sign):
     kit.kill()
     s3.start_gateway()
     check(len(names(sign, "source/")) == 1, "the source is still in the bucket")
+    kit.url, kit.extra[-1] = kit.local, f"tcp://{own_address()}:{free_port()}"  # dead lines hold the old port
     kit.start()
+    kit.url = kit.extra[-1]
     begun = time.monotonic()
     kit.wait("the source to go", lambda: not names(sign, "source/"))
     print(f"kill -9 between row and object: gone {time.monotonic() - begun:.1f} s after the next start")

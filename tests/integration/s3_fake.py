@@ -125,6 +125,13 @@ class Handler(BaseHTTPRequestHandler):
                       f"</ListBucketResult>".encode())
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        pass  # its client has left in the middle, as some tests want
+
+
 class Fake:
     def __init__(self, pins=True, port=0):
         self.pins, self.faults, self.cuts, self.page = pins, 0, 0, 3
@@ -139,8 +146,7 @@ class Fake:
         self.down()
 
     def up(self):
-        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", self.port), Handler)
         self.server.fake = self
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"

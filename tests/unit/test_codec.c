@@ -18,8 +18,8 @@ static const struct row_type *const types[] = {
     &schedule_row_type, &schedule_due_row_type, &key_use_row_type,     &signal_row_type,
     &address_row_type,  &review_row_type,       &review_open_row_type, &pattern_row_type,
     &key_of_row_type,   &trail_row_type,        &bulk_row_type,        &aside_row_type,
-    &app_new_row_type,  &source_due_row_type,   &erase_row_type,
-    &object_due_row_type, &going_row_type,
+    &app_new_row_type,  &source_due_row_type,   &erase_row_type,       &object_due_row_type,
+    &going_row_type,
 };
 
 enum { TYPES = sizeof types / sizeof types[0] };

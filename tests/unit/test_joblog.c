@@ -22,7 +22,7 @@ static struct {
     size_t bytes, dropped, chunks, largest;
     bool is_stuck;
     int answer;
-    char first[128];
+    char last[128]; /* the end of the newest chunk */
 } broker = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void broker_reset(void)
@@ -39,6 +39,14 @@ static void stuck_set(bool is_stuck)
     pthread_mutex_lock(&broker.lock);
     broker.is_stuck = is_stuck;
     pthread_mutex_unlock(&broker.lock);
+}
+
+static size_t broker_bytes(void)
+{
+    pthread_mutex_lock(&broker.lock);
+    size_t n = broker.bytes;
+    pthread_mutex_unlock(&broker.lock);
+    return n;
 }
 
 /* Counts; takes the note about dropped bytes out of the count. */
@@ -59,6 +67,9 @@ static int receive(void *arg, const void *p, size_t n)
         note++; /* its newline */
     broker.dropped += dropped;
     broker.bytes += n - (size_t)note;
+    size_t end = n < sizeof broker.last - 1 ? n : sizeof broker.last - 1;
+    memcpy(broker.last, (const char *)p + n - end, end);
+    broker.last[end] = '\0';
     broker.chunks++;
     broker.largest = n > broker.largest ? n : broker.largest;
     int answer = broker.answer;
@@ -70,7 +81,7 @@ static void small_writes_are_gathered(void **state)
 {
     broker_reset();
     AUTO(joblog) l = NULL;
-    assert_int_equal(joblog_new(receive, NULL, &l), 0);
+    assert_int_equal(joblog_new(receive, NULL, JOBLOG_JOB_BYTES_MAX, &l), 0);
     for (int i = 0; i < 500; i++) {
         joblog_append(l, "ten bytes\n", 10);
         poll(NULL, 0, 1);
@@ -85,7 +96,7 @@ static void a_stuck_broker_never_blocks_and_every_byte_is_accounted_for(void **s
 {
     broker_reset();
     AUTO(joblog) l = NULL;
-    assert_int_equal(joblog_new(receive, NULL, &l), 0);
+    assert_int_equal(joblog_new(receive, NULL, JOBLOG_JOB_BYTES_MAX, &l), 0);
     static char piece[4096];
     memset(piece, 'x', sizeof piece);
     stuck_set(true);
@@ -110,7 +121,7 @@ static void one_piece_larger_than_the_ring_keeps_its_end(void **state)
     broker_reset();
     AUTO(joblog) l = NULL;
     static char piece[3ul * JOBLOG_BYTES];
-    assert_int_equal(joblog_new(receive, NULL, &l), 0);
+    assert_int_equal(joblog_new(receive, NULL, JOBLOG_JOB_BYTES_MAX, &l), 0);
     joblog_append(l, piece, sizeof piece);
     joblog_finish(l);
     assert_int_equal(broker.bytes, JOBLOG_BYTES);
@@ -122,7 +133,7 @@ static void a_refused_log_is_dropped_and_ends(void **state)
     broker_reset();
     broker.answer = 1;
     AUTO(joblog) l = NULL;
-    assert_int_equal(joblog_new(receive, NULL, &l), 0);
+    assert_int_equal(joblog_new(receive, NULL, JOBLOG_JOB_BYTES_MAX, &l), 0);
     static char piece[JOBLOG_CHUNK_BYTES];
     for (int i = 0; i < 5; i++)
         joblog_append(l, piece, sizeof piece);
@@ -130,6 +141,67 @@ static void a_refused_log_is_dropped_and_ends(void **state)
     joblog_finish(l);
     assert_int_equal(broker.chunks, 1);
     assert_true(clock_boot_ms() - began_ms < 1000);
+}
+
+/* Whatever a job says, its log ends; and the number in its last line is the rest. */
+static void a_log_without_end_is_cut_and_says_so(void **state)
+{
+    enum { MOST = 300 * 1024 };
+    broker_reset();
+    AUTO(joblog) l = NULL;
+    static char piece[64 * 1024];
+    memset(piece, 'x', sizeof piece);
+    assert_int_equal(joblog_new(receive, NULL, MOST, &l), 0);
+    size_t written = 0;
+    for (; broker_bytes() < MOST; written += sizeof piece) {
+        joblog_append(l, piece, sizeof piece);
+        poll(NULL, 0, 5);
+    }
+    size_t more = 10 * sizeof piece;
+    for (int i = 0; i < 10; i++)
+        joblog_append(l, piece, sizeof piece);
+    joblog_finish(l);
+    unsigned long long left_out = 0;
+    const char *note = strstr(broker.last, "\n[rota-worker: the log was cut here: ");
+    assert_non_null(note);
+    assert_int_equal(
+        sscanf(note, "%*[^:]: the log was cut here: %llu bytes more were left out]\n", &left_out),
+        1);
+    printf("bound of %d: %zu written, %zu sent, %zu dropped, %llu left out\n", MOST, written + more,
+           broker.bytes - strlen(note), broker.dropped, left_out);
+    assert_int_equal(broker.bytes - strlen(note), MOST);
+    assert_int_equal(MOST + broker.dropped + left_out, written + more);
+}
+
+/* Exactly the bound is no flood. */
+static void a_log_that_just_fits_is_not_cut(void **state)
+{
+    broker_reset();
+    AUTO(joblog) l = NULL;
+    assert_int_equal(joblog_new(receive, NULL, 10, &l), 0);
+    joblog_append(l, "ten bytes\n", 10);
+    joblog_finish(l);
+    assert_int_equal(broker.bytes, 10);
+    assert_string_equal(broker.last, "ten bytes\n");
+}
+
+/* One row a way to fool a reader or his terminal: what must not be left of it. */
+static void no_text_turns_the_direction_of_writing(void **state)
+{
+    static const char *const marks[] = {
+        "\xd8\x9c",     "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xa9",
+        "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac", "\xe2\x80\xad", "\xe2\x80\xae",
+        "\xe2\x81\xa6", "\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9",
+    };
+    char from[16], to[16];
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        snprintf(from, sizeof from, "a%sb", marks[i]);
+        text_clean(from, to, sizeof to);
+        assert_string_equal(to, "a?b");
+    }
+    text_clean("\xe2\x80\x99 \xe2\x80\x8d \xd7\x90", to, sizeof to); /* quote, joiner, alef stay */
+    assert_string_equal(to, "\xe2\x80\x99 \xe2\x80\x8d \xd7\x90");
+    printf("%zu of %zu marks of direction become ?\n", ARRAY_LEN(marks), ARRAY_LEN(marks));
 }
 
 static void foreign_text_becomes_fit_for_the_wire(void **state)
@@ -191,6 +263,9 @@ int main(void)
         cmocka_unit_test(a_stuck_broker_never_blocks_and_every_byte_is_accounted_for),
         cmocka_unit_test(one_piece_larger_than_the_ring_keeps_its_end),
         cmocka_unit_test(a_refused_log_is_dropped_and_ends),
+        cmocka_unit_test(a_log_without_end_is_cut_and_says_so),
+        cmocka_unit_test(a_log_that_just_fits_is_not_cut),
+        cmocka_unit_test(no_text_turns_the_direction_of_writing),
         cmocka_unit_test(foreign_text_becomes_fit_for_the_wire),
         cmocka_unit_test(a_line_of_the_log_ends_even_when_it_is_cut),
     };

@@ -301,7 +301,8 @@ static void storage_counts_each_object_once_and_bounds_publishes(void **state)
     build(k, "shop", 3000000, 1000000, job); /* the very same objects */
     assert_int_equal(storage_of(k, "shop"), 4000100);
     engine_kit_restart(k);
-    assert_int_equal(build(k, "shop", 3999901, 1000000, job), ROTA__STATE__FAILED); /* a byte more */
+    assert_int_equal(build(k, "shop", 3999901, 1000000, job),
+                     ROTA__STATE__FAILED); /* a byte more */
     assert_int_equal(storage_of(k, "shop"), 4000100);
     assert_int_equal(build(k, "shop", 3999900, 1000000, job), ROTA__STATE__SUCCEEDED);
     assert_int_equal(storage_of(k, "shop"), 8000000);

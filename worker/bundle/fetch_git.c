@@ -39,8 +39,11 @@ static void failure_explain(struct work *w, const struct source_ref *source)
         return;
     if (w->refused[0])
         build_fail(w->result, E_GIT_HOST_NOT_ALLOWED, "%s sent git on to %s", host, w->refused);
-    else if (w->is_away || is_server_fault(w))
-        build_fail(w->result, E_GIT_UNREACHABLE, "%s:%u", host, port);
+    else if (w->away[0])
+        build_fail(w->result, E_GIT_UNREACHABLE, "no way to %s", w->away);
+    else if (is_server_fault(w))
+        build_fail(w->result, E_GIT_UNREACHABLE, "%s:%u answered with a fault of its own", host,
+                   port);
     else if (is_unauthorized(w))
         build_fail(w->result, E_GIT_REFUSED, "%s:%u %s", host, port,
                    token ? "does not accept the app's ROTA_GIT_TOKEN for this repository"

@@ -12,7 +12,8 @@
 enum { PRINTED_MAX = 16 * 1024 };
 
 static const char *const kept[] = {"registry", "strict-ssl", "maxsockets"};
-static const char *const others[] = {"cafile", "proxy", "https-proxy", "noproxy"};
+static const char *const others[] = {"cafile", "noproxy", "proxy", "https-proxy"};
+enum { OTHERS_OPEN = 2 }; /* so many of them are told by npm whatever they say */
 
 /* Few and short retries: a registry that is away is told within half a minute. The log level makes
  * npm print a line for each package, which is all the progress there is. */
@@ -100,7 +101,8 @@ int npmrc_write(const char *printed, struct npmrc *ret_rc)
     return 0;
 }
 
-int npmrc_read(const char *node, const char *npm, struct npmrc *ret_rc)
+/* From "/", so that no project's .npmrc is read; with the operator's own environment. */
+static int npm_ask(const char *node, const char *npm, size_t n_others, struct printed *out)
 {
     char cli[NPMRC_PATH_MAX + 32];
     snprintf(cli, sizeof cli, "%s/bin/npm-cli.js", npm);
@@ -108,22 +110,33 @@ int npmrc_read(const char *node, const char *npm, struct npmrc *ret_rc)
     size_t n = 4;
     for (size_t i = 0; i < ARRAY_LEN(kept); i++)
         argv[n++] = kept[i];
-    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+    for (size_t i = 0; i < n_others; i++)
         argv[n++] = others[i];
-    struct printed out = {.n = 0};
-    /* From "/", so that no project's .npmrc is read; with the operator's own environment. */
+    out->n = 0;
     struct child_spec spec = {.argv = argv,
                               .env = (const char *const *)environ,
                               .dir = "/",
                               .stop_fd = -1,
                               .output = printed_add,
-                              .arg = &out};
+                              .arg = out};
     struct child_end end;
     int r = child_run(&spec, &end);
     if (r < 0)
         return err_pass(r);
-    if (r != 0 || end.status != 0)
-        return NPMRC_UNREADABLE;
-    out.text[out.n] = 0;
-    return npmrc_write(out.text, ret_rc);
+    out->text[out->n] = 0;
+    return r != 0 || end.status != 0 ? NPMRC_UNREADABLE : 0;
+}
+
+int npmrc_read(const char *node, const char *npm, struct npmrc *ret_rc)
+{
+    struct printed out;
+    int r = npm_ask(node, npm, ARRAY_LEN(others), &out);
+    bool hides_proxy = r == NPMRC_UNREADABLE;
+    if (hides_proxy) /* npm tells no value with a password in it, and then nothing at all */
+        r = npm_ask(node, npm, OTHERS_OPEN, &out);
+    if (r != 0)
+        return r < 0 ? err_pass(r) : r;
+    r = npmrc_write(out.text, ret_rc);
+    ret_rc->hides_proxy = hides_proxy;
+    return r;
 }

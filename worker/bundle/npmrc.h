@@ -6,6 +6,7 @@
 #pragma once
 
 #include <base/err.h>
+#include <stdbool.h>
 
 /* Where an install finds the way out (proxy.h): the operator's own proxy is asked behind it. */
 #define NPMRC_PROXY_PORT "3128"
@@ -20,6 +21,7 @@ struct npmrc {
     /* For the agent's own proxy, which an install goes through; never in the text. `proxy` may have
      * a user part. */
     char proxy[NPMRC_PATH_MAX], noproxy[NPMRC_PATH_MAX];
+    bool hides_proxy; /* there is one with a password, which npm does not tell */
 };
 
 enum npmrc_outcome { NPMRC_UNREADABLE = 1 };

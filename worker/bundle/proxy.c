@@ -70,7 +70,12 @@ static void on_line(void *arg, const char *text, size_t n, bool is_cut)
         report_add(&p->report, "%s %.200s (%.80s)", is_refused ? "refused" : "no way to", to, why);
     else if (why)
         report_add(&p->report, "refused: %.200s", why);
-    p->report.is_away = p->report.is_away || (type && strcmp(type, "away") == 0);
+    bool is_away = type && strcmp(type, "away") == 0;
+    if (is_away && to && why && !p->report.away[0]) {
+        char what[PROXY_LINE_MAX];
+        snprintf(what, sizeof what, "%.200s (%.80s)", to, why);
+        text_clean(what, p->report.away, sizeof p->report.away);
+    }
     if (is_refused && to && *to && !p->report.refused[0])
         text_clean(to, p->report.refused, sizeof p->report.refused);
     json_decref(line);

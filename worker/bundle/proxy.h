@@ -40,7 +40,7 @@ struct proxy_report {
     char line[PROXY_LINES_MAX][PROXY_LINE_MAX];
     size_t lines;
     char refused[PROXY_LINE_MAX]; /* the first that was refused by name: "evil.example:443" */
-    bool is_away;                 /* one that is allowed did not answer */
+    char away[PROXY_LINE_MAX]; /* the first that is allowed and did not answer: "HOST:PORT (WHY)" */
 };
 
 struct proxy;

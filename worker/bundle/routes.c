@@ -21,6 +21,17 @@ static void upstream_read(const struct npmrc *rc, struct routes *r)
     snprintf(r->noproxy, sizeof r->noproxy, "%s", except ? except : "");
 }
 
+static int upstream_check(const struct npmrc *rc, const struct routes *r, char why[ROUTES_WHY_MAX])
+{
+    if (!rc->hides_proxy || r->upstream[0])
+        return 0;
+    snprintf(
+        why, ROUTES_WHY_MAX,
+        "npm's proxy has a password, which npm does not tell: name the proxy in HTTPS_PROXY of "
+        "the worker's environment instead");
+    return ROUTES_INVALID;
+}
+
 static int list_read(const char *option, const char *const *entries, size_t n,
                      struct host_list *list, char why[ROUTES_WHY_MAX])
 {
@@ -41,7 +52,9 @@ int routes_read(const struct runner_settings *s, const struct npmrc *rc, struct 
         r.registry = (struct host){.port = 0};
     r.registry_is_plain = !is_tls;
     upstream_read(rc, &r);
-    int q = list_read("--allow-registry", s->registries, s->registries_n, &r.registries, why);
+    int q = upstream_check(rc, &r, why);
+    if (q == 0)
+        q = list_read("--allow-registry", s->registries, s->registries_n, &r.registries, why);
     if (q == 0)
         q = r.git_is_listed
                 ? list_read("--git-host", s->git_hosts, s->git_hosts_n, &r.git_hosts, why)

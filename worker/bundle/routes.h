@@ -32,7 +32,8 @@ enum routes_outcome { ROUTES_INVALID = 1 };
 
 enum { ROUTES_WHY_MAX = 300 };
 
-/* ROUTES_INVALID: `why` says which option is no host. Main thread. */
+/* ROUTES_INVALID: `why` says which option is no host, or which proxy is not known. Reads the
+ * environment. Main thread. */
 MUST_USE int routes_read(const struct runner_settings *s, const struct npmrc *rc,
                          struct routes *ret_routes, char why[ROUTES_WHY_MAX]);
 

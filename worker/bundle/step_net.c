@@ -140,7 +140,7 @@ int step_net_open(struct work *w, const struct step *step, struct proxy **ret_pr
     const struct routes *routes = &w->setup->routes;
     AUTO(files) files = calloc(1, sizeof *files);
     w->refused[0] = 0;
-    w->is_away = false;
+    w->away[0] = 0;
     if (!files)
         return err_raise(-ENOMEM);
     if (!step->has_net)
@@ -168,7 +168,7 @@ void step_net_close(struct work *w, const struct step *step, struct proxy *proxy
     for (size_t i = 0; i < report->lines; i++)
         work_say(w, "proxy: %s, asked by %s", report->line[i], step->name);
     snprintf(w->refused, sizeof w->refused, "%s", report->refused);
-    w->is_away = report->is_away;
+    snprintf(w->away, sizeof w->away, "%s", report->away);
     proxy_free(proxy);
 }
 
@@ -178,13 +178,9 @@ void step_net_explain(struct work *w, const struct step *step)
         w->result->error == step->failure || w->result->error == E_REGISTRY_UNREACHABLE;
     if (!step->has_net || is_git(step) || !is_general)
         return;
-    if (w->is_away && w->result->error == step->failure) { /* each manager says it otherwise */
-        char text[BUILD_TEXT_MAX + 1];
-        memcpy(text, w->result->text, sizeof text);
-        build_fail(w->result, E_REGISTRY_UNREACHABLE, "%s", text);
-    }
-    if (!w->refused[0])
-        return;
-    build_fail(w->result, E_REGISTRY_NOT_ALLOWED, "%s asked for %s, which this build may not reach",
-               step->name, w->refused);
+    if (w->refused[0])
+        build_fail(w->result, E_REGISTRY_NOT_ALLOWED,
+                   "%s asked for %s, which this build may not reach", step->name, w->refused);
+    else if (w->away[0])
+        build_fail(w->result, E_REGISTRY_UNREACHABLE, "%s: no way to %s", step->name, w->away);
 }

@@ -17,8 +17,9 @@ const char *step_net_secret(const struct work *w, const char *name);
 /* *ret_proxy stays NULL for a step without a network. */
 MUST_USE int step_net_open(struct work *w, const struct step *step, struct proxy **ret_proxy);
 
-/* Ends it, and says in the log what was refused; w->refused and w->is_away tell verdicts of it. */
+/* Ends it, and says in the log what was refused; w->refused and w->away tell verdicts of it. */
 void step_net_close(struct work *w, const struct step *step, struct proxy *proxy);
 
-/* The step has ended the build: if it asked for a host that it may not reach, that is why. */
+/* The step has ended the build: if it asked for a host that it may not reach, or that the proxy
+ * could not reach, that is why. */
 void step_net_explain(struct work *w, const struct step *step);

@@ -82,7 +82,7 @@ struct work {
     const struct source_ref *git;               /* while it is fetched */
     struct host git_host;
     char refused[300]; /* the proxy of the last step refused this HOST:PORT; empty: nothing */
-    bool is_away;      /* and it could not reach one that is allowed */
+    char away[300];    /* and could not reach this one, which is allowed: "HOST:PORT (WHY)" */
 
     char bundle_name[WORK_NAME_MAX]; /* "index.android.bundle" */
     char bytecode_name[WORK_NAME_MAX];

@@ -619,7 +619,8 @@ def _():
     os.chdir("/w/tmp")
     status = subprocess.run(["/bin/sh", "-c", "kill -SEGV $$"]).returncode
     cores = glob.glob("/w/tmp/*core*") + glob.glob("/w/app/*core*")
-    return cores or resource.getrlimit(resource.RLIMIT_CORE)[1] or 1 / (status + 11)
+    # A limit of 1 is no room for a core, and tells the kernel to run no helper for it either.
+    return cores or resource.getrlimit(resource.RLIMIT_CORE)[1] > 1 or 1 / (status + 11)
 
 
 @attempt("takes the processor for itself")
