@@ -1,9 +1,11 @@
-/* view_pools.c: a line for each pool: depth, waiting workers, where the rotation stands, heat. The
- * chosen pool is marked; it is the one whose next dispatches are shown and that `H` heats. */
+/* view_pools.c: a line for each pool: depth, waiting workers, where the rotation stands, heat or
+ * what stops it. The chosen pool is marked; it is the one whose next dispatches are shown and that
+ * `H` heats. */
 #include "text.h"
 #include "view.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { NAME_COLUMNS = 14, ROTATION_N = 3, ROOM_LEFT = 22, ROOM_WARM = 32 };
 
@@ -39,6 +41,36 @@ static void heat_draw(const struct model *m, struct area a, int x, int y,
         put(a, x, y, room, PAINT_DIM, "heat off");
 }
 
+static bool is_stopped(const Rota__ClassStats *class)
+{
+    return class->paused || strcmp(class->breaker, "closed") != 0;
+}
+
+/* What keeps the pool or a class of it from being served: "task: breaker open, 59s left". False:
+ * nothing does. */
+static bool stop_draw(const struct model *m, struct area a, int x, int y,
+                      const Rota__PoolStats *pool)
+{
+    char left[TEXT_SHORT_LEN + 1];
+    int room = a.w - x - 1;
+    for (size_t i = 0; i < pool->n_class_state; i++) {
+        const Rota__ClassStats *class = pool->class_state[i];
+        if (!is_stopped(class))
+            continue;
+        if (class->paused)
+            putf(a, x, y, room, PAINT_WARN, "%s: paused", class->class_);
+        else if (class->open_until_ms > m->now_ms)
+            putf(a, x, y, room, PAINT_WARN, "%s: breaker %s, %s left", class->class_,
+                 class->breaker, text_duration(class->open_until_ms - m->now_ms, left));
+        else
+            putf(a, x, y, room, PAINT_WARN, "%s: breaker %s", class->class_, class->breaker);
+        return true;
+    }
+    if (pool->bars)
+        put(a, x, y, room, PAINT_WARN, "paused");
+    return pool->bars != 0;
+}
+
 static int number_draw(struct area a, int x, int y, uint64_t n, const char *word)
 {
     char text[TEXT_SHORT_LEN + 1];
@@ -58,7 +90,8 @@ static void pool_draw(const struct model *m, struct area a, int y, const Rota__P
     x += number_draw(a, x, y, pool->leased, "leased");
     if (is_roomy)
         x += 3 + rotation_draw(a, x + 3, y, pool);
-    heat_draw(m, a, x + 3, y, pool);
+    if (!stop_draw(m, a, x + 3, y, pool))
+        heat_draw(m, a, x + 3, y, pool);
 }
 
 void view_pools(const struct model *m, struct area a)

@@ -254,6 +254,33 @@ static void an_ascii_terminal_gets_ascii_only(void **state)
         assert_true((unsigned char)*c < 128);
 }
 
+/* A class whose breaker is open, one that is paused, a pool that is. */
+static void a_pool_says_what_stops_it(void **state)
+{
+    (void)state;
+    Rota__ClassStats class = ROTA__CLASS_STATS__INIT, *list[] = {&class};
+    class.class_ = (char *)"bundle";
+    class.breaker = (char *)"open";
+    class.open_until_ms = NOW_MS + 59000;
+    pools[0].class_state = list;
+    pools[0].n_class_state = 1;
+    pools[1].bars = ROTA__BAR__BAR_PAUSED;
+    screen_check("stopped_100x40", 100, 40, false);
+    AUTO_FREE char *open = screen_text(80, 24, false);
+    assert_non_null(strstr(open, "bundle: breaker open"));
+    class.breaker = (char *)"half-open";
+    class.open_until_ms = 0;
+    AUTO_FREE char *half = screen_text(100, 40, false);
+    assert_non_null(strstr(half, "bundle: breaker half-open"));
+    class.paused = true;
+    AUTO_FREE char *paused = screen_text(100, 40, false);
+    assert_non_null(strstr(paused, "bundle: paused"));
+    class.paused = false;
+    class.breaker = (char *)"closed";
+    AUTO_FREE char *again = screen_text(100, 40, false);
+    assert_non_null(strstr(again, "heat 4"));
+}
+
 static void an_empty_queue_says_so(void **state)
 {
     (void)state;
@@ -418,6 +445,7 @@ int main(void)
         cmocka_unit_test_setup(a_narrow_terminal_keeps_the_four_tiers_whole, setup),
         cmocka_unit_test_setup(a_tiny_terminal_says_what_it_needs, setup),
         cmocka_unit_test_setup(an_ascii_terminal_gets_ascii_only, setup),
+        cmocka_unit_test_setup(a_pool_says_what_stops_it, setup),
         cmocka_unit_test_setup(an_empty_queue_says_so, setup),
         cmocka_unit_test_setup(before_the_first_answer_it_says_where_it_asks, setup),
         cmocka_unit_test_setup(the_last_picture_stays_while_the_broker_is_away, setup),
