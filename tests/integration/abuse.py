@@ -19,7 +19,7 @@ SECONDS_A_DAY = 86400
 
 def speaker():
     """The example's functions, without the program below them."""
-    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
+    (block,) = (b for b in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S) if "path, key_file" in b)
     names = {}
     exec(block[:block.index("path, key_file")], names)  # the page is ours
     return names["field"], names["fields"], names["call"]
