@@ -143,8 +143,8 @@ static bool decode(const char **text, const char *end, uint32_t *ret_c)
 /* Marks that reorder or hide the text around them: a name could pretend to be another one. */
 static bool turns_direction(uint32_t c)
 {
-    return (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) || c == 0x2060 ||
-           (c >= 0x2066 && c <= 0x2069) || c == 0xfeff || c == 0x2028 || c == 0x2029;
+    return c == 0x61c || (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) ||
+           c == 0x2060 || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff || c == 0x2028 || c == 0x2029;
 }
 
 wchar_t text_next_in(const char **text, const char *end)
@@ -234,6 +234,8 @@ char *text_clean_log(const char *bytes, size_t n, int *state, size_t *ret_n)
     char *clean = x_alloc(n * 3 + 1), *to = clean;
     while (at < end) {
         unsigned char b = (unsigned char)*at;
+        if (b == '\n')
+            *state = PLAIN; /* a sequence without end hides its own line and no more */
         if (*state != PLAIN) {
             *state = escape_next(*state, b);
             at++;

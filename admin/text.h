@@ -49,9 +49,9 @@ int text_columns(const char *text);
 char *text_clean(const char *text);
 
 /* Cleans `n` bytes of a log in place of printing them raw: line ends and tabs stay, whole escape
- * sequences go, so that colours of a build tool leave no debris. The result (caller frees) has
- * *ret_n bytes. A sequence that is cut at the end of one piece is finished in the next: `state`
- * starts at 0 and belongs to one log. */
+ * sequences go, so that colours of a build tool leave no debris; one without end goes as far as its
+ * line. The result (caller frees) has *ret_n bytes. A sequence that is cut at the end of one piece
+ * is finished in the next: `state` starts at 0 and belongs to one log. */
 char *text_clean_log(const char *bytes, size_t n, int *state, size_t *ret_n);
 
 /* Once at start: UTF-8 for names of files and apps, whatever the user's locale says. */

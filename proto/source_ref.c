@@ -96,9 +96,7 @@ static bool git_parse(struct span text, struct source_ref *ref)
 int source_ref_parse(struct span text, struct source_ref *ret_ref)
 {
     struct source_ref upload = {.kind = SOURCE_NONE}, git = {.kind = SOURCE_NONE};
-    if (text.n == 0)
-        *ret_ref = upload;
-    else if (upload_parse(text, &upload))
+    if (text.n == 0 || upload_parse(text, &upload))
         *ret_ref = upload;
     else if (git_parse(text, &git))
         *ret_ref = git;

@@ -170,8 +170,9 @@ const struct command command_pause_list = {
     .name = "pause list",
     .args = "",
     .about = "lists what operators have paused",
-    .details = "Classes that their breaker has stopped are not among these: rota stats shows them, and "
-               "rota pause off class NAME starts them again.",
+    .details =
+        "Classes that their breaker has stopped are not among these: rota stats shows them, and "
+        "rota pause off class NAME starts them again.",
     .needs = NEEDS_BROKER | NEEDS_KEY | PRINTS_JSON,
     .run = pause_list_run,
 };

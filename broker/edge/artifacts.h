@@ -39,6 +39,7 @@ enum artifacts_outcome {
     ARTIFACTS_TOO_LARGE,   /* than size_max, when any size up to it would do */
     ARTIFACTS_AWAY,        /* the store cannot be reached, or refuses us: again later */
     ARTIFACTS_ENVIRONMENT, /* the root belongs to another environment: artifacts_owner() */
+    ARTIFACTS_FULL,        /* the disk has no room for it */
 };
 
 /* A folder, made when it is not there. `adopts`: a root that holds objects and no marker is taken
@@ -74,7 +75,7 @@ unsigned artifacts_full_percent(struct artifacts *a);
 /* "bundle"; NULL for a kind that is none. */
 const char *artifact_class(Rota__ObjectKind kind);
 
-/* Makes a place for one upload and gives its URL. ARTIFACTS_TOO_MANY. */
+/* Makes a place for one upload and gives its URL. ARTIFACTS_TOO_MANY, ARTIFACTS_FULL. */
 MUST_USE int artifacts_invite(struct artifacts *a, const struct artifact_id *id, uint64_t size,
                               uint64_t now_ms, char url[ARTIFACT_URL_MAX]);
 

@@ -203,6 +203,10 @@ static enum error_code upload_invite(struct ask *a, const struct artifact_id *id
         return E_STORE_UNAVAILABLE;
     if (r == ARTIFACTS_TOO_MANY)
         return ask_refuse(a, E_OVERLOADED, "%d uploads are waiting", INCOMING_MAX);
+    if (r == ARTIFACTS_FULL)
+        return ask_refuse(a, E_UPLOAD_FAILED,
+                          "the disk of the artifact store is full: no room for %llu bytes",
+                          (unsigned long long)size);
     if (r < 0)
         return ask_fault(a, r, "no place for the upload could be made");
     rota__sign_result__init(result);

@@ -17,8 +17,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 enum { PREFIX_LEN = 16, TOKEN_BYTES = 16, COPY_BYTES = 64 << 10 };
+enum { ROOM_BYTES_MAX = 128 << 20, ROOM_PART = 32 };
 
 static void incoming_prefix(const struct artifact_id *id, char prefix[PREFIX_LEN + 1])
 {
@@ -29,16 +31,29 @@ static void incoming_prefix(const struct artifact_id *id, char prefix[PREFIX_LEN
     sodium_bin2hex(prefix, PREFIX_LEN + 1, hash, PREFIX_LEN / 2);
 }
 
+/* Often the database lies on the same disk, and it does not outlive a disk without room: uploads
+ * leave a part of it free, more than the database keeps for itself. */
+static bool has_room(const struct local *a, uint64_t size)
+{
+    struct statvfs st;
+    if (fstatvfs(a->root_fd, &st) < 0)
+        return true; /* the upload will find out */
+    uint64_t all = st.f_blocks * st.f_frsize, left = st.f_bavail * st.f_frsize;
+    uint64_t keep = all / ROOM_PART < ROOM_BYTES_MAX ? all / ROOM_PART : ROOM_BYTES_MAX;
+    return left >= keep && left - keep >= size;
+}
+
 int local_invite(struct artifacts *store, const struct artifact_id *id, uint64_t size,
                  uint64_t now_ms, char url[ARTIFACT_URL_MAX])
 {
     struct local *a = local_of(store);
-    (void)size;
     (void)now_ms;
     char name[INCOMING_NAME_MAX + 16], prefix[PREFIX_LEN + 1], hex[2 * TOKEN_BYTES + 1];
     uint8_t token[TOKEN_BYTES];
     if (atomic_load(&a->incoming_n) >= INCOMING_MAX)
         return ARTIFACTS_TOO_MANY;
+    if (!has_room(a, size))
+        return ARTIFACTS_FULL;
     randombytes_buf(token, sizeof token);
     sodium_bin2hex(hex, sizeof hex, token, sizeof token);
     incoming_prefix(id, prefix);

@@ -168,7 +168,8 @@ static int pause_trail(struct turn *t, const Rota__PauseSet *q)
                       (unsigned long long)q->until_ms, q->reason);
 }
 
-/* Who ends a class's pause ends what its breaker does as well: it is told as a pause like others. */
+/* Who ends a class's pause ends what its breaker does as well: it is told as a pause like others.
+ */
 static int breaker_close(struct turn *t, struct class *class, struct pause_row *old)
 {
     const struct breaker *b = &class->breaker;

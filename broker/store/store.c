@@ -44,13 +44,13 @@ static const struct {
     {EMFILE, -EMFILE},
     {ENFILE, -ENFILE},
     {EINVAL, -EINVAL},
+    {ENOSPC, -ENOSPC},
     {EEXIST, -EEXIST},
 };
 
 int store_code_at(int rc, enum store_outcome most, const char *file, int line)
 {
-    int ours =
-        -EIO; /* EIO, ENOSPC, a panic, corruption, whatever else: only a reopening heals it */
+    int ours = -EIO; /* EIO, a panic, corruption, whatever else: only a reopening heals it */
     for (size_t i = 0; i < ARRAY_LEN(codes); i++)
         if (codes[i].foreign == rc)
             ours = codes[i].ours;

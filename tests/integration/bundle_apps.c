@@ -7,14 +7,13 @@
  *
  *   bundle_apps APPS_FOLDER [ROW...] */
 #undef NDEBUG
-#include "bundle_kit.h"
 #include "bundle_pack.h"
+#include "bundle_rows.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <assert.h>
 #include <base/auto.h>
-#include <base/exit.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,17 +69,6 @@ static const struct row {
      .image = {"assets/assets/wheel.png", "assets/assets/wheel@2x.png"}},
 };
 
-static struct kit kit;
-static unsigned failures;
-
-static void expect(bool holds, const char *row, const char *what)
-{
-    if (holds)
-        return;
-    failures++;
-    printf("FAILED %s: %s\n", row, what);
-}
-
 static void check_bytecode(const struct row *row)
 {
     struct {
@@ -88,13 +76,13 @@ static void check_bytecode(const struct row *row)
         uint32_t version;
     } header = {0};
     char path[KIT_PATH_MAX];
-    kit_object(&kit, ROTA__OBJECT_KIND__BUNDLE, path);
+    kit_object(&rows_kit, ROTA__OBJECT_KIND__BUNDLE, path);
     AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-    expect(fd >= 0 && read(fd, &header, sizeof header) == (ssize_t)sizeof header &&
-               header.magic == bytecode_magic,
-           row->name, "the bundle is no bytecode");
+    rows_expect(fd >= 0 && read(fd, &header, sizeof header) == (ssize_t)sizeof header &&
+                    header.magic == bytecode_magic,
+                row->name, "the bundle is no bytecode");
     printf("%s: bytecode version %u\n", row->name, header.version);
-    expect(header.version == row->bytecode_version, row->name, "another bytecode version");
+    rows_expect(header.version == row->bytecode_version, row->name, "another bytecode version");
 }
 
 static void check_images(const struct row *row)
@@ -103,7 +91,7 @@ static void check_images(const struct row *row)
     bool has[IMAGES_MAX] = {0};
     struct archive_entry *entry;
     struct archive *in = archive_read_new();
-    kit_object(&kit, ROTA__OBJECT_KIND__ASSETS, path);
+    kit_object(&rows_kit, ROTA__OBJECT_KIND__ASSETS, path);
     assert(in && archive_read_support_filter_gzip(in) == ARCHIVE_OK &&
            archive_read_support_format_tar(in) == ARCHIVE_OK);
     assert(archive_read_open_filename(in, path, 1 << 16) == ARCHIVE_OK);
@@ -112,56 +100,53 @@ static void check_images(const struct row *row)
             has[i] |= row->image[i] && strcmp(archive_entry_pathname(entry), row->image[i]) == 0;
     assert(archive_read_free(in) == ARCHIVE_OK);
     for (size_t i = 0; i < IMAGES_MAX; i++)
-        expect(has[i] || !row->image[i], row->name, row->image[i]);
+        rows_expect(has[i] || !row->image[i], row->name, row->image[i]);
 }
 
-static void row_run(const struct row *row, const char *apps)
+static int build(size_t at, const char *apps, const char *archive, struct build_result *ret,
+                 struct kit_seen *ret_seen)
 {
-    static struct build_result result;
-    static struct kit_seen seen;
-    char archive[KIT_PATH_MAX];
+    const struct row *row = &rows[at];
     const char *const layers[] = {row->app};
-    unsigned before = failures;
-    snprintf(archive, sizeof archive, "%.400s/source.tar.gz", kit.folder);
     pack_source(&(struct pack_plan){.top = apps, .layers = layers, .layers_n = 1}, archive);
     struct kit_order order = {.archive = archive, .platform = row->platform};
-    int fault = kit_run(&kit, &order, &result, &seen);
-    kit_print(row->name, &result, &seen);
-    expect(fault == 0 && result.outcome == BUILD_SUCCEEDED, row->name, "no success");
-    expect(strstr(seen.log, row->tools) != NULL, row->name, row->tools);
-    expect(kit_leftovers() == 0, row->name, "something is left");
-    if (result.outcome == BUILD_SUCCEEDED) {
-        check_bytecode(row);
-        check_images(row);
-        expect(seen.bundle_percents >= 2 && seen.falls == 0, row->name, "percents did not rise");
-    }
-    if (failures != before)
-        printf("%s\n", seen.log);
+    return kit_run(&rows_kit, &order, ret, ret_seen);
 }
 
-static bool is_wanted(const struct row *row, int argc, char **argv)
+static void check(size_t at, const struct build_result *r, const struct kit_seen *seen)
 {
+    const struct row *row = &rows[at];
+    rows_expect(r->outcome == BUILD_SUCCEEDED, row->name, "no success");
+    rows_expect(strstr(seen->log, row->tools) != NULL, row->name, row->tools);
+    if (r->outcome != BUILD_SUCCEEDED)
+        return;
+    check_bytecode(row);
+    check_images(row);
+    rows_expect(seen->bundle_percents >= 2 && seen->falls == 0, row->name, "percents did not rise");
+}
+
+static bool is_wanted(size_t at, int argc, char **argv)
+{
+    const struct row *row = &rows[at];
     bool is_named = argc == 2;
     for (int i = 2; i < argc; i++)
         is_named |= strcmp(argv[i], row->name) == 0 || strcmp(argv[i], row->app) == 0;
     return is_named;
 }
 
+static const char *row_name(size_t i)
+{
+    return rows[i].name;
+}
+
 int main(int argc, char **argv)
 {
-    unsigned run = 0;
-    if (argc < 2) {
-        fprintf(stderr, "usage: bundle_apps APPS_FOLDER [ROW...]\n");
-        return EXIT_USAGE;
-    }
-    kit_open(&kit, (uint64_t)WORKSPACE_MIB << 20);
-    printf("%s\n", kit.said);
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (is_wanted(&rows[i], argc, argv)) {
-            row_run(&rows[i], argv[1]);
-            run++;
-        }
-    kit_close(&kit);
-    printf("%u builds, %u failures\n", run, failures);
-    return run > 0 && failures == 0 ? EXIT_OK : EXIT_JOB_FAILED;
+    const struct rows table = {.usage = "APPS_FOLDER [ROW...]",
+                               .n = ARRAY_LEN(rows),
+                               .workspace_bytes = (uint64_t)WORKSPACE_MIB << 20,
+                               .name = row_name,
+                               .is_wanted = is_wanted,
+                               .build = build,
+                               .check = check};
+    return rows_main(&table, argc, argv);
 }

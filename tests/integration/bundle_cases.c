@@ -7,12 +7,11 @@
  *
  *   bundle_cases APPS_FOLDER [full | ROW...]     without: the quick rows */
 #undef NDEBUG
-#include "bundle_kit.h"
 #include "bundle_pack.h"
+#include "bundle_rows.h"
 
 #include <assert.h>
 #include <base/auto.h>
-#include <base/exit.h>
 #include <fcntl.h>
 #include <sign.h>
 #include <sodium.h>
@@ -275,17 +274,6 @@ static const struct row {
      .says = "no regular file"},
 };
 
-static struct kit kit;
-static unsigned failures;
-
-static void expect(bool holds, const char *row, const char *what)
-{
-    if (holds)
-        return;
-    failures++;
-    printf("FAILED %s: %s\n", row, what);
-}
-
 /* The bytecode's hash of the first android build, to compare the second with. */
 static uint8_t first_hash[32];
 
@@ -294,12 +282,12 @@ static void check_object(const struct row *row, const struct build_artifact *a)
     char path[KIT_PATH_MAX];
     uint8_t sha256[32], blake2b[32];
     uint64_t size = 0;
-    kit_object(&kit, a->kind, path);
+    kit_object(&rows_kit, a->kind, path);
     AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-    expect(fd >= 0 && hash_file(fd, sha256, blake2b, &size) == 0 && size == a->size &&
-               memcmp(sha256, a->sha256, sizeof sha256) == 0 &&
-               memcmp(blake2b, a->blake2b, sizeof blake2b) == 0,
-           row->name, "a stored object differs from what the result says");
+    rows_expect(fd >= 0 && hash_file(fd, sha256, blake2b, &size) == 0 && size == a->size &&
+                    memcmp(sha256, a->sha256, sizeof sha256) == 0 &&
+                    memcmp(blake2b, a->blake2b, sizeof blake2b) == 0,
+                row->name, "a stored object differs from what the result says");
 }
 
 static void check_success(const struct row *row, const struct build_result *r,
@@ -307,49 +295,45 @@ static void check_success(const struct row *row, const struct build_result *r,
 {
     static const char *const phases[] = {"fetch", "verify", "install", "bundle", "compile",
                                          "map",   "hash",   "upload",  "attest", "clean"};
-    expect(r->artifacts == 4, row->name, "not four artifacts");
+    rows_expect(r->artifacts == 4, row->name, "not four artifacts");
     for (size_t i = 0; i < r->artifacts; i++)
         check_object(row, &r->artifact[i]);
-    expect(r->phases == ARRAY_LEN(phases), row->name, "not ten phases");
+    rows_expect(r->phases == ARRAY_LEN(phases), row->name, "not ten phases");
     for (size_t i = 0; i < r->phases && i < ARRAY_LEN(phases); i++)
-        expect(strcmp(r->phase[i].name, phases[i]) == 0, row->name, phases[i]);
-    expect(r->is_attested && sign_verify(kit.public_key, r->statement, r->signature) == 0,
-           row->name, "the attestation does not hold");
-    expect(seen->percents >= 5 && seen->bundle_percents >= 2 && seen->falls == 0, row->name,
-           "percents did not rise");
-    expect(r->artifact[0].size > 500000, row->name, "the bundle is too small to be one");
+        rows_expect(strcmp(r->phase[i].name, phases[i]) == 0, row->name, phases[i]);
+    rows_expect(r->is_attested && sign_verify(rows_kit.public_key, r->statement, r->signature) == 0,
+                row->name, "the attestation does not hold");
+    rows_expect(seen->percents >= 5 && seen->bundle_percents >= 2 && seen->falls == 0, row->name,
+                "percents did not rise");
+    rows_expect(r->artifact[0].size > 500000, row->name, "the bundle is too small to be one");
     if (strcmp(row->name, "android") == 0)
         memcpy(first_hash, r->artifact[0].sha256, sizeof first_hash);
     if (strcmp(row->name, "android-again") == 0)
-        expect(memcmp(first_hash, r->artifact[0].sha256, sizeof first_hash) == 0, row->name,
-               "two builds of one source differ");
+        rows_expect(memcmp(first_hash, r->artifact[0].sha256, sizeof first_hash) == 0, row->name,
+                    "two builds of one source differ");
 }
 
-static void check(const struct row *row, int fault, const struct build_result *r,
-                  const struct kit_seen *seen)
+static void check(size_t at, const struct build_result *r, const struct kit_seen *seen)
 {
-    expect(fault == 0, row->name, "the runner gave a fault");
-    expect(r->outcome == row->outcome, row->name, "another outcome");
-    expect(r->error == row->error, row->name, "another error");
-    expect(!row->says || strstr(r->text, row->says), row->name, row->says);
+    const struct row *row = &rows[at];
+    rows_expect(r->outcome == row->outcome, row->name, "another outcome");
+    rows_expect(r->error == row->error, row->name, "another error");
+    rows_expect(!row->says || strstr(r->text, row->says), row->name, row->says);
     for (const char *p = r->text; *p; p++)
-        expect((unsigned char)*p >= 0x20, row->name, "a control character in the text");
+        rows_expect((unsigned char)*p >= 0x20, row->name, "a control character in the text");
     if (row->outcome == BUILD_STOPPED)
-        expect(seen->ms_after_stop <= STOP_MS_MAX, row->name, "stopping took too long");
+        rows_expect(seen->ms_after_stop <= STOP_MS_MAX, row->name, "stopping took too long");
     if (row->outcome == BUILD_FAILED)
-        expect(r->artifacts == 1 && r->artifact[0].kind == ROTA__OBJECT_KIND__BUILD_LOG, row->name,
-               "the log of a failed build is not kept");
+        rows_expect(r->artifacts == 1 && r->artifact[0].kind == ROTA__OBJECT_KIND__BUILD_LOG,
+                    row->name, "the log of a failed build is not kept");
     if (row->outcome == BUILD_SUCCEEDED)
         check_success(row, r, seen);
-    expect(kit_leftovers() == 0, row->name, "a process or a mount is left");
 }
 
-static void row_run(const struct row *row, const char *apps)
+static int build(size_t at, const char *apps, const char *archive, struct build_result *ret,
+                 struct kit_seen *ret_seen)
 {
-    static struct build_result result;
-    static struct kit_seen seen;
-    char archive[KIT_PATH_MAX];
-    snprintf(archive, sizeof archive, "%.400s/source.tar.gz", kit.folder);
+    const struct row *row = &rows[at];
     struct pack_plan plan = {.top = apps,
                              .text = row->text,
                              .text_n = ARRAY_LEN(row->text),
@@ -365,17 +349,14 @@ static void row_run(const struct row *row, const char *apps)
                               .seal = row->seal,
                               .source = row->source,
                               .source_url = row->source_url};
-    kit.settings.workspace_bytes = (row->workspace_mib ? row->workspace_mib : WORKSPACE_MIB) << 20;
-    unsigned before = failures;
-    int fault = kit_run(&kit, &order, &result, &seen);
-    kit_print(row->name, &result, &seen);
-    check(row, fault, &result, &seen);
-    if (failures != before)
-        printf("%s\n", seen.log);
+    rows_kit.settings.workspace_bytes = (row->workspace_mib ? row->workspace_mib : WORKSPACE_MIB)
+                                        << 20;
+    return kit_run(&rows_kit, &order, ret, ret_seen);
 }
 
-static bool is_wanted(const struct row *row, int argc, char **argv)
+static bool is_wanted(size_t at, int argc, char **argv)
 {
+    const struct row *row = &rows[at];
     if (argc == 2)
         return row->is_quick;
     for (int i = 2; i < argc; i++)
@@ -384,22 +365,20 @@ static bool is_wanted(const struct row *row, int argc, char **argv)
     return false;
 }
 
+static const char *row_name(size_t i)
+{
+    return rows[i].name;
+}
+
 int main(int argc, char **argv)
 {
-    unsigned run = 0;
-    if (argc < 2) {
-        fprintf(stderr, "usage: bundle_cases APPS_FOLDER [full | ROW...]\n");
-        return EXIT_USAGE;
-    }
     setenv("ROTA_NODE_HEAP_MIB", "512", 1); /* so that `memory` ends within seconds */
-    kit_open(&kit, (uint64_t)WORKSPACE_MIB << 20);
-    printf("%s\n", kit.said);
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (is_wanted(&rows[i], argc, argv)) {
-            row_run(&rows[i], argv[1]);
-            run++;
-        }
-    kit_close(&kit);
-    printf("%u builds, %u failures\n", run, failures);
-    return run > 0 && failures == 0 ? EXIT_OK : EXIT_JOB_FAILED;
+    const struct rows table = {.usage = "APPS_FOLDER [full | ROW...]",
+                               .n = ARRAY_LEN(rows),
+                               .workspace_bytes = (uint64_t)WORKSPACE_MIB << 20,
+                               .name = row_name,
+                               .is_wanted = is_wanted,
+                               .build = build,
+                               .check = check};
+    return rows_main(&table, argc, argv);
 }

@@ -5,11 +5,10 @@
  *
  *   bundle_managers APPS_FOLDER [ROW...] */
 #undef NDEBUG
-#include "bundle_kit.h"
 #include "bundle_pack.h"
+#include "bundle_rows.h"
 
 #include <base/auto.h>
-#include <base/exit.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,46 +194,31 @@ static const struct row {
      .says = "yarn-4"},
 };
 
-static struct kit kit;
-static unsigned failures;
-
-static void expect(bool holds, const char *row, const char *what)
-{
-    if (holds)
-        return;
-    failures++;
-    printf("FAILED %s: %s\n", row, what);
-}
-
 static void check_success(const struct row *row, const struct build_result *r,
                           const struct kit_seen *seen)
 {
-    expect(r->artifacts >= 4, row->name, "artifacts are missing");
-    expect(r->artifact[0].size > 500000, row->name, "the bundle is too small to be one");
-    expect(strstr(seen->log, row->says) != NULL, row->name, row->says);
-    expect(strstr(seen->log, "https://") == NULL, row->name, "the log names an address");
+    rows_expect(r->artifacts >= 4, row->name, "artifacts are missing");
+    rows_expect(r->artifact[0].size > 500000, row->name, "the bundle is too small to be one");
+    rows_expect(strstr(seen->log, row->says) != NULL, row->name, row->says);
+    rows_expect(strstr(seen->log, "https://") == NULL, row->name, "the log names an address");
 }
 
-static void check(const struct row *row, int fault, const struct build_result *r,
-                  const struct kit_seen *seen)
+static void check(size_t at, const struct build_result *r, const struct kit_seen *seen)
 {
-    expect(fault == 0, row->name, "the runner gave a fault");
-    expect(r->outcome == row->outcome, row->name, "another outcome");
+    const struct row *row = &rows[at];
+    rows_expect(r->outcome == row->outcome, row->name, "another outcome");
     if (row->outcome == BUILD_SUCCEEDED) {
         check_success(row, r, seen);
     } else {
-        expect(r->error == row->error, row->name, "another error");
-        expect(strstr(r->text, row->says) != NULL, row->name, row->says);
+        rows_expect(r->error == row->error, row->name, "another error");
+        rows_expect(strstr(r->text, row->says) != NULL, row->name, row->says);
     }
-    expect(kit_leftovers() == 0, row->name, "a process or a mount is left");
 }
 
-static void row_run(const struct row *row, const char *apps)
+static int build(size_t at, const char *apps, const char *archive, struct build_result *ret,
+                 struct kit_seen *ret_seen)
 {
-    static struct build_result result;
-    static struct kit_seen seen;
-    char archive[KIT_PATH_MAX];
-    snprintf(archive, sizeof archive, "%.400s/source.tar.gz", kit.folder);
+    const struct row *row = &rows[at];
     struct pack_plan plan = {.top = apps,
                              .layers = row->layers,
                              .layers_n = LAYERS_MAX,
@@ -246,37 +230,31 @@ static void row_run(const struct row *row, const char *apps)
     struct kit_order order = {.archive = archive,
                               .platform = row->platform ? row->platform : "android",
                               .spec = row->spec};
-    unsigned before = failures;
-    int fault = kit_run(&kit, &order, &result, &seen);
-    kit_print(row->name, &result, &seen);
-    check(row, fault, &result, &seen);
-    if (failures != before)
-        printf("%s\n", seen.log);
+    return kit_run(&rows_kit, &order, ret, ret_seen);
 }
 
-static bool is_wanted(const struct row *row, int argc, char **argv)
+static bool is_wanted(size_t at, int argc, char **argv)
 {
+    const struct row *row = &rows[at];
     for (int i = 2; i < argc; i++)
         if (strcmp(argv[i], row->name) == 0)
             return true;
     return argc == 2 && !row->is_alone;
 }
 
+static const char *row_name(size_t i)
+{
+    return rows[i].name;
+}
+
 int main(int argc, char **argv)
 {
-    unsigned run = 0;
-    if (argc < 2) {
-        fprintf(stderr, "usage: bundle_managers APPS_FOLDER [ROW...]\n");
-        return EXIT_USAGE;
-    }
-    kit_open(&kit, (uint64_t)WORKSPACE_MIB << 20);
-    printf("%s\n", kit.said);
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (is_wanted(&rows[i], argc, argv)) {
-            row_run(&rows[i], argv[1]);
-            run++;
-        }
-    kit_close(&kit);
-    printf("%u builds, %u failures\n", run, failures);
-    return run > 0 && failures == 0 ? EXIT_OK : EXIT_JOB_FAILED;
+    const struct rows table = {.usage = "APPS_FOLDER [ROW...]",
+                               .n = ARRAY_LEN(rows),
+                               .workspace_bytes = (uint64_t)WORKSPACE_MIB << 20,
+                               .name = row_name,
+                               .is_wanted = is_wanted,
+                               .build = build,
+                               .check = check};
+    return rows_main(&table, argc, argv);
 }

@@ -145,3 +145,13 @@ void escape_host_close(struct escape_host *h)
     unlink(h->file);
     rmdir(h->folder);
 }
+
+void escape_bring(const char *apps, const char *name, const struct space *s, const char *to)
+{
+    char from[1024], path[SPACE_PATH_MAX + 64];
+    AUTO_FREE char *text = NULL;
+    size_t n = 0;
+    snprintf(from, sizeof from, "%s/hostile/escape/%s", apps, name);
+    snprintf(path, sizeof path, "%s/%s/%s", s->path, to, name);
+    assert(file_read(from, 1 << 20, &text, &n) == 0 && file_write(path, 0644, text, n) == 0);
+}

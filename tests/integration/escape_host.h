@@ -26,3 +26,6 @@ bool escape_host_is_whole(const struct escape_host *h);
 void escape_host_close(struct escape_host *h);
 /* Writes "name=value" lines for the attacker. */
 void escape_host_tell(const struct escape_host *h, const char *path);
+/* Copies a file of the attacker's app, hostile/escape below `apps`, into the space's folder `to`.
+ */
+void escape_bring(const char *apps, const char *name, const struct space *s, const char *to);

@@ -119,23 +119,13 @@ static void on_output(void *arg, const void *p, size_t n)
     fwrite(p, 1, n, stderr);
 }
 
-static void file_bring(const char *apps, const char *name, const struct space *s)
-{
-    char from[1024], to[SPACE_PATH_MAX + 64];
-    AUTO_FREE char *text = NULL;
-    size_t n = 0;
-    snprintf(from, sizeof from, "%s/hostile/escape/%s", apps, name);
-    snprintf(to, sizeof to, "%s/install/%s", s->path, name);
-    assert(file_read(from, BYTES_MAX, &text, &n) == 0 && file_write(to, 0644, text, n) == 0);
-}
-
 static void app_bring(const char *apps, const struct space *s, uint16_t allowed)
 {
     char path[SPACE_PATH_MAX + 64], more[256];
     AUTO_FREE char *text = NULL;
     size_t n = 0;
-    file_bring(apps, "network.js", s);
-    file_bring(apps, "network.py", s);
+    escape_bring(apps, "network.js", s, "install");
+    escape_bring(apps, "network.py", s, "install");
     snprintf(path, sizeof path, "%s/install/params", s->path);
     escape_host_tell(&host, path);
     assert(file_read(path, BYTES_MAX, &text, &n) == 0);

@@ -120,21 +120,11 @@ static void on_line(void *arg, const char *line, size_t n, bool is_cut)
 
 /* ---- one sandbox ---- */
 
-static void file_bring(const char *apps, const char *name, const struct space *s)
-{
-    char from[1024], to[SPACE_PATH_MAX + 64];
-    AUTO_FREE char *text = NULL;
-    size_t n = 0;
-    snprintf(from, sizeof from, "%s/hostile/escape/%s", apps, name);
-    snprintf(to, sizeof to, "%s/app/%s", s->path, name);
-    assert(file_read(from, MIB, &text, &n) == 0 && file_write(to, 0644, text, n) == 0);
-}
-
 static void app_bring(const char *apps, const struct space *s, const char *mode)
 {
     char path[SPACE_PATH_MAX + 64];
-    file_bring(apps, "metro.config.js", s);
-    file_bring(apps, "escape.py", s);
+    escape_bring(apps, "metro.config.js", s, "app");
+    escape_bring(apps, "escape.py", s, "app");
     snprintf(path, sizeof path, "%s/app/params", s->path);
     escape_host_tell(&host, path);
     snprintf(path, sizeof path, "%s/app/mode", s->path);

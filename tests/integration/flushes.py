@@ -5,7 +5,6 @@ First strace watches a real broker: each commit makes one fdatasync and one writ
 both come before the reply. Then a preloaded library fails flush number N = 1, 2, 3, ... with EIO while jobs are
 published, leased and finished: the broker ends with 74, nothing acknowledged is lost, no job is there twice.
 """
-import os
 import re
 import subprocess
 import sys

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 
-from kit import BUILD, Failed, Kit, check, main, program
+from kit import BUILD, Kit, check, main
 
 APPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "apps")
 FORMS = os.path.join(BUILD, "tests/integration/source_forms")

@@ -4,12 +4,10 @@ back in the middle; what is downloaded verifies; what nobody needs any more goes
 broker; a one-off output goes when it was fetched.
 Needs the package registry (npm ci of the sample app) and scripts/setup --s3.
 """
-import json
 import os
 import re
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time

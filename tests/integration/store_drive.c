@@ -24,8 +24,8 @@ enum { WORDS_MAX = 8, READ_MAX = 4096 };
 
 static const char *outcome_name(int r)
 {
-    static const char *const names[] = {"ok",        "missing", "mismatch",   "too_many",
-                                        "too_large", "away",    "environment"};
+    static const char *const names[] = {"ok",        "missing", "mismatch",    "too_many",
+                                        "too_large", "away",    "environment", "full"};
     return r < 0 ? "fault" : names[r];
 }
 

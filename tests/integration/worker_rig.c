@@ -176,7 +176,8 @@ void rig_script(struct rig *r, const char *script)
 pid_t worker_start(struct rig *r, const char *name, const char *const *options)
 {
     char log[RIG_PATH], runner[RIG_PATH + 8];
-    const char *argv[32] = {worker_path, "--url", r->url, "--name", name, "--runner", runner, "--exec-host"};
+    const char *argv[32] = {worker_path, "--url",    r->url, "--name",
+                            name,        "--runner", runner, "--exec-host"};
     size_t n = 8;
     snprintf(log, sizeof log, "%s/%s.log", r->dir, name);
     snprintf(runner, sizeof runner, "exec:%s", r->runner);

@@ -89,26 +89,14 @@ Rota__PublishResult *kit_published(struct engine_kit *k)
 
 void kit_finish_bundle(struct engine_kit *k, struct kit_lease *lease, uint8_t hash)
 {
-    Rota__Finish finish = ROTA__FINISH__INIT;
     Rota__Artifact artifact = ROTA__ARTIFACT__INIT, *list[1] = {&artifact};
-    Rota__Request request = ROTA__REQUEST__INIT;
     uint8_t sha256[32];
     memset(sha256, hash, sizeof sha256);
     artifact.kind = ROTA__OBJECT_KIND__BUNDLE;
     artifact.sha256 = artifact.blake2b = (ProtobufCBinaryData){sizeof sha256, sha256};
     artifact.size = 1000;
     artifact.name = (char *)"index.bundle";
-    request.op_case = ROTA__REQUEST__OP_FINISH;
-    request.finish = &finish;
-    lease->ref.job = lease->job;
-    finish.lease = &lease->ref;
-    finish.outcome = ROTA__OUTCOME__OUTCOME_SUCCEEDED;
-    finish.artifact = list;
-    finish.n_artifact = 1;
-    struct inbound *in = kit_request(k, &request, NULL);
-    in->is_vetted = true;
-    kit_turn(k, in);
-    Rota__Reply *reply = kit_reply(k, k->request_id);
+    Rota__Reply *reply = kit_finish_left(k, lease, ROTA__OUTCOME__OUTCOME_SUCCEEDED, list, 1);
     assert_non_null(reply);
     assert_string_equal(kit_error(reply), "");
     assert_int_equal(reply->finish->state, ROTA__STATE__SUCCEEDED);

@@ -64,6 +64,9 @@ struct kit_lease {
 };
 bool kit_lease(struct engine_kit *k, const char *worker, struct kit_lease *ret_lease);
 Rota__Reply *kit_finish(struct engine_kit *k, struct kit_lease *l, Rota__Outcome outcome);
+/* With what the job left, as if the objects had been looked at and were there. */
+Rota__Reply *kit_finish_left(struct engine_kit *k, struct kit_lease *l, Rota__Outcome outcome,
+                             Rota__Artifact **artifacts, size_t n);
 Rota__Reply *kit_cancel(struct engine_kit *k, const char *job);
 void kit_state(struct engine_kit *k, const char *job, Rota__State expected);
 void kit_pass(struct engine_kit *k, uint64_t ms);

@@ -2,6 +2,8 @@
  * found, workspaces included, and kept without the app's own files; and the same assets must always
  * give the same archive. */
 #undef NDEBUG
+#include "box_kit.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,60 +20,6 @@
 #include <tree.h>
 #include <unistd.h>
 
-struct world {
-    char top[64], app[80], install[80];
-    struct box_refusal refusal;
-};
-
-static void world_open(struct world *w)
-{
-    *w = (struct world){0};
-    snprintf(w->top, sizeof w->top, "/tmp/rota-tree-XXXXXX");
-    assert_non_null(mkdtemp(w->top));
-    snprintf(w->app, sizeof w->app, "%s/app", w->top);
-    snprintf(w->install, sizeof w->install, "%s/install", w->top);
-    assert_int_equal(mkdir(w->app, 0755), 0);
-    assert_int_equal(mkdir(w->install, 0755), 0);
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    return remove(path);
-}
-
-static void world_close(struct world *w)
-{
-    nftw(w->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static void put(const char *folder, const char *path, const char *text)
-{
-    char full[PATH_MAX];
-    snprintf(full, sizeof full, "%s/%s", folder, path);
-    char *slash = strrchr(full, '/');
-    *slash = 0;
-    assert_int_equal(dir_make(full, 0755), 0);
-    *slash = '/';
-    assert_int_equal(file_write(full, 0644, text, strlen(text)), 0);
-}
-
-static int name_add(void *arg, const char *path, const struct stat *st)
-{
-    if (S_ISDIR(st->st_mode))
-        return TREE_GO_ON;
-    strncat(arg, path, 200);
-    strncat(arg, " ", 2);
-    return TREE_GO_ON;
-}
-
-/* All files below, sorted, each followed by a blank. */
-static void assert_files(const char *folder, const char *want)
-{
-    char names[1000] = "";
-    assert_int_equal(tree_walk(folder, name_add, names), 0);
-    assert_string_equal(names, want);
-}
-
 static void path_add(void *arg, const char *path)
 {
     char *list = arg;
@@ -82,7 +30,7 @@ static void each_outer_node_modules_is_named_and_gets_a_cache(void **state)
 {
     struct world w;
     char list[1024] = "";
-    world_open(&w);
+    world_open(&w, NULL);
     put(w.install, "package.json", "{}");
     put(w.install, "node_modules/x/x.js", "");
     put(w.install, "node_modules/x/node_modules/y/y.js", "");
@@ -98,7 +46,7 @@ static void an_empty_install_is_refused(void **state)
 {
     struct world w;
     char list[1024] = "";
-    world_open(&w);
+    world_open(&w, NULL);
     put(w.install, "package.json", "{}");
     assert_int_equal(box_settle(w.install, path_add, list, &w.refusal), BOX_REFUSED);
     assert_string_equal(w.refusal.name, "INSTALL_FAILED");
@@ -119,7 +67,7 @@ static void what_is_kept_is_node_modules_with_plain_modes(void **state)
     struct world w;
     struct keep_count count;
     char path[PATH_MAX];
-    world_open(&w);
+    world_open(&w, NULL);
     put(w.install, "package.json", "{}");
     put(w.install, "packages/a/package.json", "{}");
     put(w.install, "packages/a/node_modules/z/z.js", "z");
@@ -143,7 +91,7 @@ static void an_old_layer_gives_what_the_new_one_has_not(void **state)
     struct world w;
     struct keep_count count;
     char to[96];
-    world_open(&w);
+    world_open(&w, NULL);
     snprintf(to, sizeof to, "%s/to", w.top);
     assert_int_equal(mkdir(to, 0755), 0);
     put(w.app, "00/new", "new");
@@ -175,7 +123,7 @@ static void the_same_assets_give_the_same_bytes(void **state)
     struct world w;
     AUTO_FREE char *one = NULL, *two = NULL;
     size_t one_n, two_n;
-    world_open(&w);
+    world_open(&w, NULL);
     put(w.app, "a/1.png", "one");
     put(w.app, "b/2.png", "two");
     put(w.install, "b/2.png", "two"); /* made in the other order, at another time */
@@ -192,7 +140,7 @@ static void no_assets_give_a_valid_archive(void **state)
     struct world w;
     AUTO_FREE char *text = NULL;
     size_t n;
-    world_open(&w);
+    world_open(&w, NULL);
     pack(&w, w.app, "empty.tar.gz", &text, &n);
     assert_true(n > 10 && (unsigned char)text[0] == 0x1f && (unsigned char)text[1] == 0x8b);
     world_close(&w);

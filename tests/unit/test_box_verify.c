@@ -3,6 +3,8 @@
  * send an install elsewhere. What it does see must be hashed, so that a cache never gives one app
  * another's packages. */
 #undef NDEBUG
+#include "box_kit.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,69 +26,6 @@
 #define YARN1 "# yarn lockfile v1\n"
 #define BERRY "__metadata:\n  version: 8\n  cacheKey: 10c0\n"
 #define PNPM  "lockfileVersion: '9.0'\n"
-
-enum { FILES_MAX = 8 };
-
-struct file {
-    const char *path, *text;
-};
-
-struct world {
-    char top[64], app[80], install[80];
-    struct verified found;
-    struct box_refusal refusal;
-};
-
-static void put(const char *folder, const char *path, const char *text)
-{
-    char full[PATH_MAX];
-    snprintf(full, sizeof full, "%s/%s", folder, path);
-    char *slash = strrchr(full, '/');
-    *slash = 0;
-    assert_int_equal(dir_make(full, 0755), 0);
-    *slash = '/';
-    assert_int_equal(file_write(full, 0644, text, strlen(text)), 0);
-}
-
-static void world_open(struct world *w, const struct file *files)
-{
-    *w = (struct world){0};
-    snprintf(w->top, sizeof w->top, "/tmp/rota-verify-XXXXXX");
-    assert_non_null(mkdtemp(w->top));
-    snprintf(w->app, sizeof w->app, "%s/app", w->top);
-    snprintf(w->install, sizeof w->install, "%s/install", w->top);
-    assert_int_equal(mkdir(w->app, 0755), 0);
-    assert_int_equal(mkdir(w->install, 0755), 0);
-    for (size_t i = 0; i < FILES_MAX && files[i].path; i++)
-        put(w->app, files[i].path, files[i].text);
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    return remove(path);
-}
-
-static void world_close(struct world *w)
-{
-    nftw(w->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static int name_add(void *arg, const char *path, const struct stat *st)
-{
-    if (S_ISDIR(st->st_mode))
-        return TREE_GO_ON;
-    strncat(arg, path, 200);
-    strncat(arg, " ", 2);
-    return TREE_GO_ON;
-}
-
-/* All files below, sorted, each followed by a blank. */
-static void assert_files(const char *folder, const char *want)
-{
-    char names[1000] = "";
-    assert_int_equal(tree_walk(folder, name_add, names), 0);
-    assert_string_equal(names, want);
-}
 
 /* ---- which manager, and what it sees ---- */
 

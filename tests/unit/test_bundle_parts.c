@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include <base/auto.h>
+#include <base/clock.h>
 #include <carry.h>
 #include <cmocka.h>
 #include <errno.h>
@@ -241,6 +242,26 @@ static void a_put_is_new_whole_and_exact(void **state)
     assert_int_equal(rmdir(top), 0);
 }
 
+static void a_flood_of_lines_is_not_read(void **state)
+{
+    enum { LINES = 200000 };
+    struct feedback f = {.progress = on_share};
+    static const char line[] = "{\"type\":\"progress\",\"share\":0.5}",
+                      other[] = "{\"type\":\"x\"}";
+    uint64_t from_ms = clock_boot_ms();
+    shares = 0;
+    for (int i = 0; i < LINES; i++)
+        feedback_line(&f, line, sizeof line - 1, false);
+    uint64_t seconds = (clock_boot_ms() - from_ms) / 1000 + 2;
+    printf("progress flood: %d lines, %u read\n", LINES, shares);
+    assert_true(shares >= 100 && shares <= 100 * seconds);
+    for (int i = 0; i < LINES; i++)
+        feedback_line(&f, other, sizeof other - 1, false);
+    static const char done[] = "{\"type\":\"done\"}";
+    feedback_line(&f, done, sizeof done - 1, false);
+    assert_false(f.is_done); /* who says more than any tool does is not heard any more */
+}
+
 /* ---- words ---- */
 
 static unsigned fetched, log_lines;
@@ -385,6 +406,7 @@ int main(void)
         cmocka_unit_test(texts_come_without_control_characters),
         cmocka_unit_test(tools_lie_in_the_app),
         cmocka_unit_test(nonsense_is_ignored),
+        cmocka_unit_test(a_flood_of_lines_is_not_read),
         cmocka_unit_test(settings_come_through_and_secrets_do_not),
         cmocka_unit_test(no_cafile_gives_none),
         cmocka_unit_test(only_plain_file_urls_are_carried),

@@ -92,9 +92,10 @@ static int group_close(void **state)
 
 static int dial(void)
 {
+    const char *told = getenv("PORT");
     struct sockaddr_in in = {.sin_family = AF_INET,
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                             .sin_port = htons((uint16_t)strtoul(getenv("PORT"), NULL, 10))};
+                             .sin_port = htons((uint16_t)strtoul(told ? told : "", NULL, 10))};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     return connect(fd, (struct sockaddr *)&in, sizeof in) == 0 ? fd : -1;
 }

@@ -224,8 +224,6 @@ static Rota__Artifact artifact(Rota__ObjectKind kind, uint64_t size, uint8_t *ha
 static Rota__State build(struct engine_kit *k, const char *account, uint64_t bundle_bytes,
                          uint64_t assets_bytes, char ret_job[40])
 {
-    Rota__Finish finish = ROTA__FINISH__INIT;
-    Rota__Request request = ROTA__REQUEST__INIT;
     struct kit_lease lease;
     uint8_t hashes[3][32];
     Rota__Artifact all[] = {
@@ -236,17 +234,7 @@ static Rota__State build(struct engine_kit *k, const char *account, uint64_t bun
     Rota__Artifact *list[] = {&all[0], &all[1], &all[2]};
     kit_publish_to(k, account, ret_job);
     assert_true(kit_lease(k, "w", &lease));
-    lease.ref.job = lease.job;
-    finish.lease = &lease.ref;
-    finish.outcome = ROTA__OUTCOME__OUTCOME_SUCCEEDED;
-    finish.artifact = list;
-    finish.n_artifact = 3;
-    request.op_case = ROTA__REQUEST__OP_FINISH;
-    request.finish = &finish;
-    struct inbound *in = kit_request(k, &request, NULL);
-    in->is_vetted = true;
-    kit_turn(k, in);
-    Rota__Reply *reply = kit_reply(k, k->request_id);
+    Rota__Reply *reply = kit_finish_left(k, &lease, ROTA__OUTCOME__OUTCOME_SUCCEEDED, list, 3);
     assert_string_equal(kit_error(reply), "");
     return reply->finish->state;
 }

@@ -16,8 +16,6 @@ static Rota__State finish_with(struct engine_kit *k, struct kit_lease *lease,
 {
     static uint8_t hashes[8][32];
     Rota__Artifact all[8], *pointers[8];
-    Rota__Finish finish = ROTA__FINISH__INIT;
-    Rota__Request request = ROTA__REQUEST__INIT;
     for (size_t i = 0; i < n; i++) {
         rota__artifact__init(&all[i]);
         memset(hashes[i], mark, 32);
@@ -27,17 +25,7 @@ static Rota__State finish_with(struct engine_kit *k, struct kit_lease *lease,
         all[i].sha256 = all[i].blake2b = (ProtobufCBinaryData){32, hashes[i]};
         pointers[i] = &all[i];
     }
-    lease->ref.job = lease->job;
-    finish.lease = &lease->ref;
-    finish.outcome = ROTA__OUTCOME__OUTCOME_SUCCEEDED;
-    finish.artifact = pointers;
-    finish.n_artifact = n;
-    request.op_case = ROTA__REQUEST__OP_FINISH;
-    request.finish = &finish;
-    struct inbound *in = kit_request(k, &request, NULL);
-    in->is_vetted = true;
-    kit_turn(k, in);
-    Rota__Reply *reply = kit_reply(k, k->request_id);
+    Rota__Reply *reply = kit_finish_left(k, lease, ROTA__OUTCOME__OUTCOME_SUCCEEDED, pointers, n);
     assert_string_equal(kit_error(reply), "");
     return reply->finish->state;
 }
@@ -198,7 +186,7 @@ static void what_is_to_go_goes_over_every_crash(void **state)
     }
     kit_pass(k, 1000);
     assert_null(k->fx.objects_gone); /* asked for once in a while, not in each turn */
-    kit_pass(k, 11 * 60000);         /* a store that was away */
+    kit_pass(k, 11ull * 60000);      /* a store that was away */
     assert_int_equal(gone_of(k, ROTA__OBJECT_KIND__OUTPUT), 2);
     assert_int_equal(settle(k), 2);
     assert_int_equal(kit_rows(k, TABLE_GOING), 0);
@@ -235,8 +223,6 @@ static void a_retry_gives_back_what_the_job_left(void **state)
     struct kit_answer answer;
     struct kit_lease lease;
     char job[40];
-    Rota__Finish finish = ROTA__FINISH__INIT;
-    Rota__Request request = ROTA__REQUEST__INIT;
     uint8_t hash[32] = {9};
     Rota__Artifact log = ROTA__ARTIFACT__INIT, *list[] = {&log};
     kit_account(k, "shop", ROTA__TIER__P1, 0);
@@ -245,16 +231,8 @@ static void a_retry_gives_back_what_the_job_left(void **state)
     log.kind = ROTA__OBJECT_KIND__BUILD_LOG;
     log.size = 77;
     log.sha256 = log.blake2b = (ProtobufCBinaryData){32, hash};
-    lease.ref.job = lease.job;
-    finish.lease = &lease.ref;
-    finish.outcome = ROTA__OUTCOME__OUTCOME_FAILED;
-    finish.artifact = list;
-    finish.n_artifact = 1;
-    request.op_case = ROTA__REQUEST__OP_FINISH;
-    request.finish = &finish;
-    struct inbound *in = kit_request(k, &request, NULL);
-    in->is_vetted = true;
-    kit_turn(k, in);
+    Rota__Reply *reply = kit_finish_left(k, &lease, ROTA__OUTCOME__OUTCOME_FAILED, list, 1);
+    assert_string_equal(kit_error(reply), "");
     assert_int_equal(kit_rows(k, TABLE_OBJECT), 1);
     assert_string_equal(kit_error(kit_retry(k, job)), "");
     assert_int_equal(gone_of(k, ROTA__OBJECT_KIND__BUILD_LOG), 1);

@@ -78,7 +78,7 @@ static int opened(const uint8_t *key, const void *sealed, size_t n, uint8_t **re
 static void test_what_was_sealed_opens_at_every_size(void **state)
 {
     (void)state;
-    const size_t sizes[] = {0, 1, 1000, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, ARCHIVE};
+    const size_t sizes[] = {0, 1, 1000, CHUNK - 1, CHUNK, CHUNK + 1, 2ull * CHUNK, ARCHIVE};
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
         struct seal s;
         size_t n, out_n;
@@ -154,7 +154,7 @@ static void test_an_archive_that_changes_is_not_sealed(void **state)
     size_t n;
     AUTO_FREE uint8_t *plain = archive_of(ARCHIVE);
     key_of(plain, ARCHIVE, &s);
-    plain[3 * CHUNK] ^= 1;
+    plain[3ull * CHUNK] ^= 1;
     AUTO_FD from = file_of(plain, ARCHIVE);
     AUTO_FD to = file_of("", 0);
     assert_int_equal(seal_fd(&s, from, to), SEAL_CHANGED);
@@ -235,7 +235,7 @@ static void test_another_key_opens_nothing(void **state)
     AUTO_FREE uint8_t *plain = archive_of(ARCHIVE);
     key_of(plain, ARCHIVE, &s);
     AUTO_FREE uint8_t *sealed = sealed_of(&s, plain, ARCHIVE, &n);
-    for (size_t bit = 0; bit < 8 * SEAL_KEY_BYTES; bit += 17) {
+    for (size_t bit = 0; bit < 8ull * SEAL_KEY_BYTES; bit += 17) {
         s.key[bit / 8] ^= (uint8_t)(1 << bit % 8);
         assert_int_equal(opened(s.key, sealed, n, &out, &out_n), SEAL_BROKEN);
         assert_int_equal(out_n, 0);

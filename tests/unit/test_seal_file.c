@@ -35,7 +35,7 @@ static int memory(const void *p, size_t n)
 static uint8_t *content(int fd, size_t *ret_n)
 {
     off_t end = lseek(fd, 0, SEEK_END);
-    uint8_t *p = malloc((size_t)end + 1);
+    uint8_t *p = calloc(1, (size_t)end + 1);
     assert_true(end >= 0 && p && pread(fd, p, (size_t)end, 0) == end);
     *ret_n = (size_t)end;
     return p;
@@ -73,7 +73,7 @@ static int opened(const uint8_t *p, size_t n, const char *name, size_t *ret_a, s
 
 static void files_of_all_sizes_come_back(void **state)
 {
-    static const size_t sizes[] = {0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 200001};
+    static const size_t sizes[] = {0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3ull * CHUNK, 200001};
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
         for (size_t k = 0; k < ARRAY_LEN(sizes); k++) {
             size_t n, a, b;
@@ -87,7 +87,7 @@ static void files_of_all_sizes_come_back(void **state)
 static void no_plain_text_shows(void **state)
 {
     size_t n;
-    AUTO_FREE uint8_t *p = sealed(CHUNK * 2, 100, &n);
+    AUTO_FREE uint8_t *p = sealed(2ull * CHUNK, 100, &n);
     assert_null(memmem(p, n, canary, sizeof canary - 1));
     assert_null(memmem(p, n, "aaaaaaaa", 8));
 }
@@ -145,13 +145,15 @@ static void lists_of_trees_take_plain_paths_only(void **state)
     assert_false(t->is_cut);
     assert_int_equal(t->n, ARRAY_LEN(good));
     assert_true(trees_read(again, t->text));
-    size_t n, i = 0;
-    for (const char *p = trees_next(again, NULL, &n); p; p = trees_next(again, p, &n), i++) {
+    size_t n;
+    const char *p = trees_next(again, NULL, &n);
+    for (size_t i = 0; i < ARRAY_LEN(good); i++, p = trees_next(again, p, &n)) {
+        assert_non_null(p);
         assert_int_equal(n, strlen(good[i]));
         assert_memory_equal(p, good[i], n);
     }
-    assert_int_equal(i, ARRAY_LEN(good));
-    for (i = 0; i < ARRAY_LEN(bad); i++) {
+    assert_null(p);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         *t = (struct trees){.n = 0};
         trees_add(t, bad[i]);
         if (!t->is_cut || t->n != 0)

@@ -205,7 +205,7 @@ static void npmrc_files_are_put_aside(void **state)
     world_open(&w, archive_write_add_filter_gzip);
     snprintf(w.aside, sizeof w.aside, "%s/aside", w.top);
     assert_int_equal(mkdir(w.aside, 0755), 0);
-    add_zeros(&w, ".npmrc", 128 * 1024);
+    add_zeros(&w, ".npmrc", 128ull * 1024);
     assert_refused(&w, "NPMRC_INVALID", "larger than");
     world_close(&w);
 }

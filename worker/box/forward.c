@@ -164,7 +164,9 @@ static void pairs_move(struct forward *f, const struct pollfd *q)
  * end. */
 static struct pollfd end_of(const struct pair *p, int end)
 {
-    short events = p->fd[end] < 0 ? 0 : events_of(p, end);
+    short events = 0;
+    if (p->fd[end] >= 0)
+        events = events_of(p, end);
     return (struct pollfd){.fd = events ? p->fd[end] : -1, .events = events};
 }
 

@@ -2,11 +2,31 @@
 #include "feedback.h"
 
 #include <base/auto.h>
+#include <base/clock.h>
 #include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <text.h>
+
+enum { PROGRESS_A_SECOND = 100 };
+
+/* Our own programs write a progress line like this; one that is written otherwise counts among the
+ * others. */
+static const char progress_mark[] = "{\"type\":\"progress\"";
+
+/* Told before the line is parsed, or a flood would cost the agent a processor. */
+static bool is_flood(struct feedback *r, const char *text)
+{
+    if (strncmp(text, progress_mark, sizeof progress_mark - 1) != 0)
+        return r->lines >= FEEDBACK_LINES_MAX || (r->lines++, false);
+    uint64_t now_ms = clock_boot_ms();
+    if (now_ms - r->window_ms >= 1000) {
+        r->window_ms = now_ms;
+        r->in_window = 0;
+    }
+    return r->in_window >= PROGRESS_A_SECOND || (r->in_window++, false);
+}
 
 static void text_member(json_t *line, const char *name, char *to, size_t size)
 {
@@ -142,7 +162,7 @@ static const struct {
 
 void feedback_line(struct feedback *r, const char *text, size_t n, bool is_cut)
 {
-    if (is_cut)
+    if (is_cut || is_flood(r, text))
         return;
     json_t *line = json_loadb(text, n, 0, NULL);
     const char *type = json_string_value(json_object_get(line, "type"));

@@ -3,6 +3,7 @@
  * The lines come from inside, where the app's own code can write them too: they are read with
  * bounds, texts are cleaned, unknown members ignored, and only names that blame the app itself are
  * believed, so that no app can make its build look like a fault of the machine and be tried again.
+ * Of a flood at most 100 progress lines a second are read, and FEEDBACK_LINES_MAX others in all.
  * One thread. */
 #pragma once
 
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 enum { FEEDBACK_TEXT_MAX = 400, FEEDBACK_PATH_MAX = 256, FEEDBACK_VERSION_MAX = 64 };
+enum { FEEDBACK_LINES_MAX = 65536 };
 
 struct feedback {
     /* Called for progress lines: the share of the step that is done, 0 to 1; and what to say. */
@@ -42,6 +44,10 @@ struct feedback {
     uint64_t aside;      /* .npmrc files that the source brought */
     char commit[40 + 1]; /* of a source from git */
     bool has_submodules;
+
+    uint64_t window_ms; /* start of the running second */
+    uint32_t in_window; /* progress lines in it */
+    uint32_t lines;     /* others, so far */
 };
 
 void feedback_line(struct feedback *r, const char *line, size_t n, bool is_cut);

@@ -11,11 +11,19 @@
 static const char *const proxy_variables[] = {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY",
                                               "http_proxy"};
 
+static const char *proxy_of_environment(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(proxy_variables); i++) {
+        const char *url = getenv(proxy_variables[i]);
+        if (url && *url)
+            return url;
+    }
+    return "";
+}
+
 static void upstream_read(const struct npmrc *rc, struct routes *r)
 {
-    const char *url = rc->proxy;
-    for (size_t i = 0; !*url && i < ARRAY_LEN(proxy_variables); i++)
-        url = getenv(proxy_variables[i]) ? getenv(proxy_variables[i]) : "";
+    const char *url = rc->proxy[0] ? rc->proxy : proxy_of_environment();
     const char *except = rc->noproxy[0] ? rc->noproxy : getenv("NO_PROXY");
     snprintf(r->upstream, sizeof r->upstream, "%s", url);
     snprintf(r->noproxy, sizeof r->noproxy, "%s", except ? except : "");

@@ -3,8 +3,8 @@
  * Everything that touches the app's bytes runs in bubblewrap (plan.c says which program sees what);
  * the agent itself only opens, hashes and copies the files that come out. Each phase is a row of
  * phase.c. */
-#include "cache_choose.h"
 #include "app_rc.h"
+#include "cache_choose.h"
 #include "call.h"
 #include "explain.h"
 #include "frame.h"
@@ -75,7 +75,8 @@ static int bundle_check(const struct runner_settings *s, char said[RUNNER_SAID_M
     nodes_text(&setup.tools.nodes, nodes);
     managers_text(&setup.managers, managers);
     snprintf(said, RUNNER_SAID_MAX,
-             "node=%.120s managers=%s limits-by=%s%s%.180s%s sandbox-uid=%u user-namespace=%s workspace_bytes=%llu "
+             "node=%.120s managers=%s limits-by=%s%s%.180s%s sandbox-uid=%u user-namespace=%s "
+             "workspace_bytes=%llu "
              "at=%.100s",
              nodes, managers, cgroups_text(g), g->why[0] ? " why=\"" : "", g->why,
              g->why[0] ? "\"" : "", (unsigned)setup.tools.owner,

@@ -81,13 +81,14 @@ static void line_clean(struct words *w)
 
 static void line_end(struct words *w)
 {
-    if (w->line_n >= sizeof fetch_mark - 1 &&
+    if (w->fetched && w->line_n >= sizeof fetch_mark - 1 &&
         memcmp(w->line_text, fetch_mark, sizeof fetch_mark - 1) == 0) {
         w->fetched(w->arg);
     } else if (w->line_n > 0) {
         line_clean(w);
         tail_add(w, w->line_text, w->line_n);
-        w->line(w->arg, w->line_text, w->line_n);
+        if (w->line_n > 0)
+            w->line(w->arg, w->line_text, w->line_n);
     }
     w->line_n = 0;
 }

@@ -12,7 +12,7 @@ enum { WORDS_TAIL_MAX = 16 * 1024, WORDS_LINE_MAX = 1024 };
 
 struct words {
     void (*line)(void *arg, const char *line, size_t n); /* each whole line that is for the log */
-    void (*fetched)(void *arg);                          /* npm has one more answer */
+    void (*fetched)(void *arg); /* npm has one more answer; NULL: no npm here */
     void *arg;
 
     char line_text[WORDS_LINE_MAX + 2];

@@ -7,8 +7,8 @@
 #include "cache.h"
 #include "facts.h"
 #include "feedback.h"
-#include "routes.h"
 #include "managers.h"
+#include "routes.h"
 #include "sandbox.h"
 #include "space.h"
 #include "spec.h"
@@ -68,8 +68,8 @@ struct work {
     uint64_t packages; /* that the lockfile names */
     uint64_t modules;
 
-    const struct manager_program *manager;   /* of the app; set by verify */
-    char install_root[SPEC_PATH_MAX + 8];    /* "/w/app", or the folder of it with the lockfile */
+    const struct manager_program *manager; /* of the app; set by verify */
+    char install_root[SPEC_PATH_MAX + 8];  /* "/w/app", or the folder of it with the lockfile */
     uint8_t deps_sha256[32];      /* of all that an install depends on; zeroes: not known */
     bool uses_private_registry;   /* nothing of it may be kept */
     struct modules *node_modules; /* modules.h; NULL until they are there */

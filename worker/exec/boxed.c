@@ -142,12 +142,6 @@ static void on_line(void *arg, const char *line, size_t n, bool is_cut)
     progress_line(&x->progress, line, n, is_cut, clock_boot_ms());
 }
 
-/* npm is none of ours. */
-static void on_fetched(void *arg)
-{
-    (void)arg;
-}
-
 static bool was_not_started(const struct words *words)
 {
     return strstr(words->tail, "/rota/run cannot be started:") != NULL;
@@ -228,7 +222,7 @@ int boxed_run(struct build *b, struct build_result *ret)
     AUTO(space) space = NULL;
     char name[32];
     struct boxed x = {.build = b, .progress = {.build = b}};
-    x.words = (struct words){.line = on_word, .fetched = on_fetched, .arg = &x};
+    x.words = (struct words){.line = on_word, .arg = &x};
     snprintf(name, sizeof name, "slot-%u", b->slot);
     uint64_t began_ms = clock_boot_ms();
     int r = space_new(&setup.root, name, b->settings->workspace_bytes, setup.tools.owner, &space);

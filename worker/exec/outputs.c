@@ -41,10 +41,14 @@ static int names_read(DIR *d, struct names *names, struct build_result *ret)
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
         if (!is_name(e->d_name))
-            return refuse(ret, "an output's name has other characters than A-Z a-z 0-9 . _ -", "");
+            return refuse(ret,
+                          "an output's name is longer than 100, begins with - or has other "
+                          "characters than A-Z a-z 0-9 . _ -",
+                          "");
         if (names->n == OUTPUTS_MAX)
             return refuse(ret, "more than 4 outputs", "");
-        snprintf(names->name[names->n++], sizeof names->name[0], "%s", e->d_name);
+        snprintf(names->name[names->n++], sizeof names->name[0], "%.*s", OUTPUT_NAME_MAX,
+                 e->d_name);
     }
     if (errno != 0)
         return err_raise(-errno);

@@ -16,4 +16,5 @@ for name in $names; do
   apt-cache show --no-all-versions "$name" >/dev/null 2>&1 || continue
   ls "${name}"_*.deb >/dev/null 2>&1 || apt-get -o APT::Sandbox::User=root download -qq "$name"
 done
-echo "$(ls ./*.deb | wc -l) packages in $folder/$VERSION_CODENAME"
+set -- ./*.deb
+echo "$# packages in $folder/$VERSION_CODENAME"

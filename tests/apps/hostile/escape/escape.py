@@ -843,10 +843,11 @@ modes = {
     "links": links,
 }
 
-try:
-    modes[sys.argv[1]]()
-except MemoryError:
-    sys.exit(137)
-except OSError as e:
-    print(e.strerror, e.errno, flush=True)
-    sys.exit(70)
+if __name__ == "__main__":
+    try:
+        modes[sys.argv[1]]()
+    except MemoryError:
+        sys.exit(137)
+    except OSError as e:
+        print(e.strerror, e.errno, flush=True)
+        sys.exit(70)

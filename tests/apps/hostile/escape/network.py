@@ -7,7 +7,6 @@ import array
 import glob
 import os
 import socket
-import time
 
 P = dict(line.rstrip("\n").split("=", 1) for line in open("/w/app/params"))
 PORT, ALLOWED, NAMED = P["port"], P["allowed"], P["named"]
