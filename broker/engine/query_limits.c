@@ -300,13 +300,16 @@ static int month_new(struct query *q, uint64_t account, const struct months *m, 
 static int usage_fill(struct query *q, uint64_t account, size_t n, Rota__UsageResult *result)
 {
     struct months m = {.grants_n = 0};
+    struct tier_table table;
     struct account_row row;
     struct key_buf k;
     int r = row_get(q->txn, &account_row_type, key_u64(&k, account), &row);
-    if (r == 0)
-        r = limits_read_account(q->txn, account, q->wall_ms, &m.limits);
     if (r == STORE_MISSING)
         r = err_raise(-EBADMSG);
+    if (r == 0)
+        r = limits_table_read(q->txn, &table, NULL);
+    if (r == 0)
+        r = limits_read(q->txn, &table, account, &row, q->wall_ms, &m.limits);
     m.budget_ms = r == 0 ? row.budget_ms : 0;
     result->storage_bytes = r == 0 ? row.storage_bytes : 0;
     result->storage_bytes_max = m.limits.storage_bytes_max;
