@@ -16,7 +16,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { ALARMS_PER_TURN = 4096 };
+enum {
+    ALARMS_PER_TURN = 4096,
+    FULL_PAUSE_MS = 100, /* until a store without room is asked again by the turn itself */
+};
 
 static const struct {
     uint32_t tag;
@@ -56,6 +59,7 @@ static const struct {
     {ROTA__REQUEST__OP_ADDON_SET, turn_addon_set},
     {ROTA__REQUEST__OP_ADDON_GRANT, turn_addon_grant},
     {ROTA__REQUEST__OP_FETCHED, turn_fetched},
+    {ROTA__REQUEST__OP_SOURCE_PIN, turn_source_pin},
 };
 
 static turn_handler *handler_of(uint32_t tag)
@@ -289,6 +293,7 @@ int engine_turn(struct engine *e, struct now now, struct inbound *requests, stru
     for (struct inbound *in = requests; in; in = in->next)
         n++;
     int r = turn_once(e, now, requests, n, fx);
+    e->full_ms = needs_room(r) ? now.boot_ms + e->broker_offset_ms : 0;
     if (!needs_room(r))
         return r < 0 ? err_pass(r) : 0;
     if (e->config.checks_aborts && engine_check(e) != 0)
@@ -329,6 +334,8 @@ int engine_save(struct engine *e, struct now now, struct effects *fx)
 uint32_t engine_idle_ms(const struct engine *e, struct now now, uint32_t most_ms)
 {
     uint64_t bt_ms = now.boot_ms + e->broker_offset_ms;
+    if (e->full_ms && bt_ms < e->full_ms + FULL_PAUSE_MS)
+        return (uint32_t)(e->full_ms + FULL_PAUSE_MS - bt_ms);
     if (e->has_more || e->cache.has_follow || retention_is_due(&e->cache))
         return 0;
     uint64_t due_ms = bt_ms + most_ms;

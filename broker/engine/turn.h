@@ -37,6 +37,7 @@ struct engine {
     uint64_t trail_next_ms;        /* broker time; nothing of the trail is old enough before */
     uint64_t checkpoint_after_seq; /* one did not fit: not tried again before this event */
     bool has_more;                 /* the turn stopped handing out jobs at its limit */
+    uint64_t full_ms;              /* broker time of a turn that found no room; 0: the last did */
     struct touched *touched; /* workers that changed in this turn, in the arena of its effects */
     uint64_t key_uses_ms;    /* broker time of the next slice of key_use.c */
     const struct use *key_uses_taken; /* the slice of this turn, in the arena of its effects */
@@ -141,7 +142,7 @@ turn_handler turn_publish, turn_publish_many, turn_lease, turn_finish, turn_fini
     turn_key_create, turn_key_revoke, turn_key_usage, turn_member_set, turn_member_remove,
     turn_bulk_start, turn_bulk_stop, turn_hold, turn_job_release, turn_retry, turn_move,
     turn_limits_set, turn_addon_set, turn_addon_grant, turn_review_get, turn_review_decide,
-    turn_address_list, turn_fetched;
+    turn_address_list, turn_fetched, turn_source_pin;
 
 /* apps.c: the app a job names; an operator's publish makes it (when `makes`). */
 struct app_facts {

@@ -5,8 +5,10 @@
  * (number 0; one row for each transaction that freed pages, its first word is their count); it is
  * walked only when the last page alone says "full", so the common answer costs few system calls.
  *
- * A full disk shows inside a commit as EIO, when it is too late. So the disk is looked at before,
- * and a reserve is kept back for finishes and cancels, which must always fit.
+ * A full disk shows inside a commit, when it is too late for the request. So the disk is looked at
+ * before, and a reserve is kept back for finishes and cancels, which must always fit: under the
+ * quota by this count, on the disk as blocks that are the file's already (ahead.c). Publishes leave
+ * a quarter of it free beside them, for what else the broker writes there.
  *
  * Writing zeros ahead of the file's end, so that a commit need not make the file longer, was tried
  * and measured: it gained nothing (docs/adr/0002-layout.md). */
@@ -89,18 +91,26 @@ int store_usage(struct store *s, struct store_usage *ret_usage)
 /* ---- room ---- */
 
 struct room {
-    uint64_t used_bytes, disk_bytes;
+    uint64_t used_bytes, disk_bytes, ahead_bytes;
+    uint64_t slack_bytes; /* blocks of the file that hold no page yet */
 };
 
-static bool room_is_enough(const struct store *s, struct room room)
+static bool disk_is_enough(const struct store *s, const struct room *room)
+{
+    if (s->ahead.is_off)
+        return room->disk_bytes + room->slack_bytes >= s->reserve_bytes;
+    return room->ahead_bytes >= s->reserve_bytes && room->disk_bytes >= ahead_margin(s);
+}
+
+static bool room_is_enough(const struct store *s, const struct room *room)
 {
     uint64_t limit = s->map_bytes;
     if (s->quota_bytes && s->quota_bytes < limit)
         limit = s->quota_bytes;
-    return room.used_bytes + s->reserve_bytes <= limit && room.disk_bytes >= s->reserve_bytes;
+    return room->used_bytes + s->reserve_bytes <= limit && disk_is_enough(s, room);
 }
 
-static int file_look(struct store *s, uint64_t *ret_file_bytes, uint64_t *ret_disk_bytes)
+static int file_look(struct store *s, struct room *room)
 {
     mdb_filehandle_t fd;
     int rc = LMDB(mdb_env_get_fd(s->env, &fd));
@@ -108,32 +118,34 @@ static int file_look(struct store *s, uint64_t *ret_file_bytes, uint64_t *ret_di
         return store_fault(rc);
     struct stat st;
     struct statvfs vfs;
+    uint64_t end = room->used_bytes;
+    ahead_keep(s, fd, end, clock_boot_ms());
     if (fstat(fd, &st) < 0 || fstatvfs(fd, &vfs) < 0)
         return err_raise(-errno);
-    *ret_file_bytes = (uint64_t)st.st_size;
-    *ret_disk_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+    room->slack_bytes = (uint64_t)st.st_size > end ? (uint64_t)st.st_size - end : 0;
+    room->ahead_bytes = ahead_bytes(s, end);
+    room->disk_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
     return 0;
 }
 
 static int room_look(struct store *s)
 {
-    uint64_t end = 0, file = 0, unused = 0;
+    uint64_t unused = 0;
     struct room room = {0};
-    int r = pages_end(s, &end);
+    int r = pages_end(s, &room.used_bytes);
     if (!r)
-        r = file_look(s, &file, &room.disk_bytes);
+        r = file_look(s, &room);
     if (r)
         return r;
-    room.used_bytes = end;
-    room.disk_bytes += file > end ? file - end : 0; /* blocks of the file that hold no page yet */
-    if (room_is_enough(s, room))
+    if (room_is_enough(s, &room))
         return 0;
     r = pages_free(s, &unused);
     if (r)
         return r;
-    room.used_bytes -= unused < end ? unused : end;
+    room.used_bytes -= unused < room.used_bytes ? unused : room.used_bytes;
     room.disk_bytes += unused;
-    return room_is_enough(s, room) ? 0 : STORE_FULL;
+    room.ahead_bytes += unused;
+    return room_is_enough(s, &room) ? 0 : STORE_FULL;
 }
 
 int store_has_room(struct store *s)
@@ -167,4 +179,8 @@ void store_tend(struct store *s, uint64_t now_ms)
     if (s->is_dead)
         return;
     readers_check(s, now_ms);
+    mdb_filehandle_t fd;
+    uint64_t end = 0;
+    if (LMDB(mdb_env_get_fd(s->env, &fd)) == 0 && pages_end(s, &end) == 0)
+        ahead_keep(s, fd, end, now_ms);
 }

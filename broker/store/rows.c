@@ -49,9 +49,9 @@ static const struct field state_row_fields[] = {
     FIELD(state_row, error_text, SPAN),  FIELD(state_row, state, U8),
     FIELD(state_row, due_clock, U8),     FIELD(state_row, waits, U16),
     FIELD(state_row, since_ms, U64),     FIELD(state_row, by, SPAN),
-    FIELD(state_row, charge_month, U16),
+    FIELD(state_row, charge_month, U16), FIELD(state_row, commit, SPAN),
 };
-ROW_TYPE(state_row, STATE, 2);
+ROW_TYPE(state_row, STATE, 3);
 
 static const struct field tally_row_fields[] = {
     FIELD(tally_row, ready, U32), FIELD(tally_row, running, U32), FIELD(tally_row, delayed, U32),
@@ -102,8 +102,9 @@ static const struct field done_row_fields[] = {
     FIELD(done_row, error_hint, SPAN),    FIELD(done_row, facts, SPAN),
     FIELD(done_row, artifact_bytes, U64), FIELD(done_row, pool, U16),
     FIELD(done_row, is_refunded, U8),     FIELD(done_row, charge_month, U16),
+    FIELD(done_row, commit, SPAN),
 };
-ROW_TYPE(done_row, DONE, 2);
+ROW_TYPE(done_row, DONE, 3);
 
 static const struct field pool_row_fields[] = {
     FIELD(pool_row, c, U8),           FIELD(pool_row, n, U8),

@@ -32,7 +32,8 @@ struct job_row {
 extern const struct row_type job_row_type;
 
 /* Where a job that has not ended differs from its row. None: it is ready, or leased for the first
- * time, in the pool and with the priority of its row. */
+ * time, in the pool and with the priority of its row. Beside a lease, the attempt that runs is not
+ * yet counted here. */
 struct state_row {
     uint8_t attempt;  /* attempts that were started */
     uint8_t priority; /* 0: the job's */
@@ -45,6 +46,7 @@ struct state_row {
     uint64_t since_ms;     /* held or delayed: since when */
     struct span by;        /* held: by whom */
     uint16_t charge_month; /* the month (sched/month.h) that pays for it; 0: that of its publish */
+    struct span commit; /* of a git source: what its ref is for this job; empty: not fetched yet */
 };
 enum due_clock { DUE_BROKER, DUE_WALL };
 extern const struct row_type state_row_type;
@@ -94,6 +96,7 @@ struct done_row {
     uint16_t pool;           /* it ended in; 0: the job's */
     uint8_t is_refunded;     /* its month's quota was given back */
     uint16_t charge_month;   /* as in the state */
+    struct span commit;      /* likewise */
 };
 extern const struct row_type done_row_type;
 

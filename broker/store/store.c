@@ -12,6 +12,7 @@
 #include "store/store_impl.h"
 
 #include <assert.h>
+#include <base/clock.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -45,6 +46,7 @@ static const struct {
     {ENFILE, -ENFILE},
     {EINVAL, -EINVAL},
     {ENOSPC, -ENOSPC},
+    {EDQUOT, -ENOSPC},
     {EEXIST, -EEXIST},
 };
 
@@ -221,11 +223,16 @@ int store_open(const struct store_config *config, struct store **ret_store)
     s->lock_fd = -1;
     r = lock_take(s, config->dir);
     if (!r)
+        r = ahead_lock_file(config->dir);
+    if (!r)
         r = env_open(s, config->dir);
     if (!r)
         r = tables_open(s, config->create);
+    if (r == STORE_FULL) /* not an outcome of opening */
+        r = err_raise(-ENOSPC);
     if (r)
         return r < 0 ? err_pass(r) : r;
+    store_tend(s, clock_boot_ms());
     s->commits = s->writes = 0;
     *ret_store = TAKE(s);
     return 0;

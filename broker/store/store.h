@@ -39,7 +39,8 @@ struct store_config {
     const char *dir;      /* holds data.mdb; made by the caller, 0700 */
     uint64_t map_bytes;   /* size of the map, sparse; 0: 1 TiB */
     uint64_t quota_bytes; /* pages in use above this: STORE_FULL for reserve-less turns; 0: none */
-    uint64_t reserve_bytes; /* kept free on the disk and under the quota for finish and cancel */
+    uint64_t reserve_bytes; /* kept free under the quota, and on the disk the file's own: for finish
+                               and cancel */
     bool create;            /* make the database when it is absent */
 };
 
@@ -48,11 +49,13 @@ MUST_USE int store_open(const struct store_config *config, struct store **ret_st
 struct store *store_free(struct store *s);
 DEFINE_FREEP(store)
 
-/* May a publish still be accepted? STORE_FULL above the high-water mark (quota or disk, less the
- * reserve). Cheap: looks at the disk at most every 100 ms. */
+/* May a publish still be accepted? STORE_FULL above the high-water mark: quota or disk, less the
+ * reserve; of the disk a quarter of the reserve must be free beside the blocks that the file has
+ * set aside. Cheap: looks at the disk at most every 100 ms. Turn thread. */
 MUST_USE int store_has_room(struct store *s);
 
-/* Once between turns: every 10 s it frees the snapshots of dead threads and processes. */
+/* Once between turns: sets blocks of the disk aside for later commits, and every 10 s frees the
+ * snapshots of dead threads and processes. */
 void store_tend(struct store *s, uint64_t now_ms);
 
 struct store_usage {
@@ -63,7 +66,8 @@ MUST_USE int store_usage(struct store *s, struct store_usage *ret_usage);
 
 MUST_USE int store_begin(struct store *s, struct txn **ret_txn);    /* the writer */
 MUST_USE int store_snapshot(struct store *s, struct txn **ret_txn); /* a reader */
-/* Two flushes, then the writes are on the disk. Clears *txn also on failure. */
+/* Two flushes, then the writes are on the disk. Clears *txn also on failure. STORE_FULL: nothing
+ * was written, and the store goes on. */
 MUST_USE int store_commit(struct txn **txn);
 struct txn *txn_free(struct txn *txn); /* aborts */
 DEFINE_FREEP(txn)

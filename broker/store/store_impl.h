@@ -36,6 +36,13 @@ struct txn {
     struct reserved reserved;
 };
 
+/* Blocks of the file behind its last page (ahead.c). */
+struct ahead {
+    uint64_t to_bytes; /* every block of the file up to here is ours */
+    uint64_t tried_ms; /* the disk had none then; 0: it had */
+    bool is_off;       /* the file system cannot set blocks aside */
+};
+
 struct store {
     MDB_env *env;
     MDB_dbi dbi[TABLE_COUNT];
@@ -57,6 +64,7 @@ struct store {
     uint64_t room_seen_ms; /* turn thread only, as all below */
     int room;
     uint64_t readers_checked_ms;
+    struct ahead ahead;
 };
 
 /* The one place where LMDB's codes become ours. A caller is promised only some outcomes; any other,
@@ -78,6 +86,17 @@ static inline struct span span_of_val(MDB_val v)
 {
     return span_of(v.mv_data, v.mv_size);
 }
+
+/* ahead.c. Before LMDB opens the folder's lock file: its blocks. */
+MUST_USE int ahead_lock_file(const char *dir);
+/* Sets blocks aside when fewer than the reserve are behind `end_bytes`, where the last page ends;
+ * on a full disk it tries once a second. */
+void ahead_keep(struct store *s, int fd, uint64_t end_bytes, uint64_t now_ms);
+uint64_t ahead_bytes(const struct store *s, uint64_t end_bytes);
+/* What publishes leave free on the disk beside them. */
+uint64_t ahead_margin(const struct store *s);
+/* After a commit that failed: is it that the disk is full? */
+bool ahead_is_spent(struct store *s);
 
 /* Frees the pooled snapshots; the store is closing. */
 void snapshots_drop(struct store *s);

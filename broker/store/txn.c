@@ -6,10 +6,17 @@
  *
  * A commit that fails on its way to the disk makes the store dead. The kernel may have marked pages
  * clean that never arrived, so a later commit that "succeeds" could stand on pages that are not
- * there; only a reopening tells what the disk holds. */
+ * there; only a reopening tells what the disk holds.
+ *
+ * But for one failure: the disk is full. LMDB writes no page that the last commit refers to, so
+ * what it wrote before it found no room are free pages to everybody, and each commit writes all
+ * pages that it refers to anew. Only the last step, the meta page, could have ended the commit;
+ * when that one fails, LMDB itself refuses the next transaction, and the store is dead
+ * (docs/adr/0023-full-disks.md). */
 #include "store/store_impl.h"
 
 #include <assert.h>
+#include <base/clock.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -123,6 +130,19 @@ static void reserved_settle(struct txn *txn)
     s->collector(s->collector_arg, v->table, span_of(v->key, v->key_bytes), v->value);
 }
 
+/* A commit failed by this. Was it for want of room on the disk, in front of the meta page? A write
+ * that finds room for a part only is EIO in LMDB. */
+static bool is_out_of_room(struct store *s, int r)
+{
+    MDB_txn *mdb;
+    if (r != -ENOSPC && !(r == -EIO && ahead_is_spent(s)))
+        return false;
+    if (LMDB(mdb_txn_begin(s->env, NULL, 0, &mdb)) != 0)
+        return false;
+    mdb_txn_abort(mdb);
+    return true;
+}
+
 int store_commit(struct txn **ptxn)
 {
     struct txn *txn = TAKE(*ptxn);
@@ -140,7 +160,13 @@ int store_commit(struct txn **ptxn)
         s->commits++;
         return 0;
     }
-    /* No room and no memory show before the first page is written; anything else may be later. */
+    if (is_out_of_room(s, r)) {
+        s->room = STORE_FULL;
+        s->room_seen_ms = clock_boot_ms();
+        return STORE_FULL;
+    }
+    /* No room in the map and no memory show before the first page is written; anything else may be
+     * later. */
     if (r != STORE_FULL && r != -ENOMEM) {
         s->is_dead = true;
         return r < 0 ? r : err_raise(-EIO);

@@ -1,5 +1,6 @@
 /* disk.c: facts from statfs, sysfs and a walk of the tree. */
 #include "disk.h"
+#include "../unit/folder.h"
 
 #include <base/auto.h>
 #include <errno.h>
@@ -57,12 +58,7 @@ uint64_t disk_bytes(const char *path)
     return nftw(path, bytes_visit, WALK_FDS, FTW_PHYS) == 0 ? walk_bytes : 0;
 }
 
-static int remove_visit(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    return remove(path);
-}
-
 int disk_remove(const char *path)
 {
-    return nftw(path, remove_visit, WALK_FDS, FTW_PHYS | FTW_DEPTH) == 0 ? 0 : err_raise(-errno);
+    return folder_remove(path) == 0 ? 0 : err_raise(-errno);
 }

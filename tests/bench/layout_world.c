@@ -6,11 +6,11 @@
  * batch is done and then deletes them in key order: deleting them in the order of the fold would
  * scatter over the table and cost what the fold saves. That is the most favourable form of that
  * layout.                 */
+#include "../unit/folder.h"
 #include "layout_impl.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -279,11 +279,6 @@ static int memory_take(struct world *w)
                : err_raise(-ENOMEM);
 }
 
-static int unlink_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    return remove(path);
-}
-
 int world_new(const struct world_config *config, struct world **ret_world)
 {
     AUTO(world) w = calloc(1, sizeof *w);
@@ -303,7 +298,7 @@ int world_new(const struct world_config *config, struct world **ret_world)
     if (r == 0)
         r = store_open(&sc, &w->store);
     /* The files live on while they are open, and nothing is left behind however this ends. */
-    nftw(w->dir, unlink_one, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(w->dir);
     if (r == 0)
         r = preload(w, config->history);
     if (r)

@@ -7,11 +7,11 @@
 #undef NDEBUG
 #include "sim/store_api.h"
 
+#include "../unit/folder.h"
 #include "prop/random.h"
 #include "sim/store_sim.h"
 
 #include <assert.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -403,12 +403,6 @@ static void operate(struct pair *p)
     deeds[i].run(p);
 }
 
-static int unlink_any(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-    (void)st, (void)kind, (void)ftw;
-    return remove(path);
-}
-
 static void live(uint64_t seed, unsigned operations)
 {
     struct pair p = {.seed = seed, .random = {seed}, .is_big = seed % 4 == 0};
@@ -423,7 +417,7 @@ static void live(uint64_t seed, unsigned operations)
     for (unsigned i = 0; i < SIDES; i++)
         apis[i]->free(p.store[i]);
     store_sim_forget(p.dir);
-    nftw(p.dir, unlink_any, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(p.dir);
 }
 
 int main(int argc, char **argv)

@@ -3,12 +3,13 @@
 #pragma once
 
 #undef NDEBUG
+#include "folder.h"
+
 #include "store/keys.h"
 #include "store/rows.h"
 #include "store/store.h"
 
 #include <assert.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,12 +23,6 @@ struct kit {
     struct store *store;
 };
 
-static inline int kit_unlink(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-    (void)st, (void)kind, (void)ftw;
-    return remove(path);
-}
-
 static inline void kit_dir_make(char dir[64])
 {
     snprintf(dir, 64, "/tmp/rota-store-XXXXXX");
@@ -36,7 +31,7 @@ static inline void kit_dir_make(char dir[64])
 
 static inline void kit_dir_remove(const char *dir)
 {
-    nftw(dir, kit_unlink, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(dir);
 }
 
 static inline struct store *kit_open(const char *dir)

@@ -9,7 +9,11 @@
 #include <lmdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
 
 static int open_with(const char *dir, bool create, uint64_t map, uint64_t quota, uint64_t reserve,
                      struct store **ret)
@@ -101,6 +105,159 @@ static void a_disk_without_the_reserve_has_no_room(void **state)
     assert_int_equal(store_has_room(s), STORE_FULL);
     store_free(s);
     kit_dir_remove(dir);
+}
+
+/* ---- a disk that somebody else fills ---- */
+
+enum { DISK_MIB = 24, RESERVE_MIB = 4, SKIPPED = 77 };
+
+/* A small disk at `top`, for this process alone. */
+static bool disk_mount(const char *top)
+{
+    char options[32];
+    snprintf(options, sizeof options, "size=%dm", DISK_MIB);
+    return unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+           mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("rota-test", top, "tmpfs", 0, options) == 0;
+}
+
+static uint64_t disk_free(const char *top)
+{
+    struct statvfs vfs;
+    assert_int_equal(statvfs(top, &vfs), 0);
+    return (uint64_t)vfs.f_bavail * vfs.f_frsize;
+}
+
+static void disk_fill(const char *top)
+{
+    char path[128], block[65536] = {1};
+    snprintf(path, sizeof path, "%s/ballast", top);
+    AUTO_FD fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    for (size_t n = sizeof block; n;)
+        if (write(fd, block, n) < 0)
+            n /= 2;
+    assert_int_equal(disk_free(top), 0);
+}
+
+static void disk_empty(const char *top)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/ballast", top);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* Commits of ten rows from `n` on until the store says no, or `most`; how many rows are there then.
+ */
+static uint64_t rows_put(struct store *s, uint64_t n, uint64_t most)
+{
+    for (; n < most; n += 10) {
+        struct txn *txn = kit_begin(s);
+        for (uint64_t i = n; i < n + 10; i++)
+            assert_int_equal(kit_event_put(txn, i, 1000), 0);
+        int r = store_commit(&txn);
+        if (r) {
+            assert_int_equal(r, STORE_FULL);
+            return n;
+        }
+    }
+    return n;
+}
+
+static void rows_check(struct store *s, uint64_t n)
+{
+    AUTO(txn) snap = kit_snapshot(s);
+    uint64_t rows;
+    assert_int_equal(txn_count(snap, TABLE_EVENT, &rows), 0);
+    assert_int_equal(rows, n);
+    for (uint64_t i = 0; i < n; i++)
+        assert_true(kit_event_is(snap, i, 1000));
+}
+
+static void room_is(struct store *s, int wanted, unsigned tries)
+{
+    int r = -1;
+    while (tries-- && r != wanted) {
+        poll(NULL, 0, 110); /* the answer is looked up at most every 100 ms */
+        r = store_has_room(s);
+    }
+    assert_int_equal(r, wanted);
+}
+
+/* The reserve is the file's own: what must fit still fits when the disk has no byte left. Then that
+ * is gone as well: the commit is refused, the store lives on, and no row is lost or half there. */
+static int disk_filled(const char *top)
+{
+    struct store *s = NULL;
+    if (!disk_mount(top))
+        return SKIPPED;
+    assert_int_equal(open_with(top, true, 1 << 30, 0, RESERVE_MIB << 20, &s), 0);
+    uint64_t before = rows_put(s, 0, 1000);
+    store_tend(s, 1);
+    assert_int_equal(store_has_room(s), 0);
+    disk_fill(top);
+    room_is(s, STORE_FULL, 2);
+    uint64_t n = rows_put(s, before, 1 << 20);
+    uint64_t kept_kib = (n - before) * 1000 >> 10;
+    assert_true(kept_kib >= (RESERVE_MIB << 10) / 2); /* leaves that split are not full */
+    for (unsigned again = 0; again < 20; again++)
+        n = rows_put(s, n, n + 10); /* refused again and again, or it fits into free pages */
+    rows_check(s, n);
+    s = store_free(s);
+    assert_int_equal(open_with(top, false, 1 << 30, 0, RESERVE_MIB << 20, &s), 0);
+    rows_check(s, n);
+    room_is(s, STORE_FULL, 2);
+    disk_empty(top);
+    room_is(s, 0, 20); /* seen by the clock, a second apart at most */
+    assert_int_equal(rows_put(s, n, n + 500), n + 500);
+    rows_check(s, n + 500);
+    printf("disk of %d MiB full to the last byte: %llu KiB of rows still went in (%d MiB reserve), "
+           "0 of %llu lost\n",
+           DISK_MIB, (unsigned long long)kept_kib, RESERVE_MIB, (unsigned long long)n + 500);
+    store_free(s);
+    return 0;
+}
+
+/* A lock file with holes would end the process by SIGBUS at the first look. */
+static int lock_file_without_room(const char *top)
+{
+    struct store *s = NULL;
+    if (!disk_mount(top))
+        return SKIPPED;
+    disk_fill(top);
+    return open_with(top, true, 1 << 30, 0, 0, &s) == -ENOSPC ? 0 : 1;
+}
+
+/* In a child, because mounts are its own. */
+static void with_disk(int (*test)(const char *top))
+{
+    char top[64];
+    int status;
+    kit_dir_make(top);
+    fflush(stdout);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        int code = test(top);
+        fflush(stdout);
+        _exit(code);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    kit_dir_remove(top);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED)
+        skip();
+    assert_int_equal(status, 0);
+}
+
+static void a_disk_full_to_the_last_byte_costs_no_row(void **state)
+{
+    (void)state;
+    with_disk(disk_filled);
+}
+
+static void a_new_lock_file_on_a_full_disk_is_an_error(void **state)
+{
+    (void)state;
+    with_disk(lock_file_without_room);
 }
 
 /* ---- damage ---- */
@@ -208,6 +365,8 @@ int main(void)
         TEST(every_descriptor_of_the_store_closes_on_exec),
         cmocka_unit_test(a_foreign_database_and_a_foreign_file_are_refused),
         cmocka_unit_test(a_disk_without_the_reserve_has_no_room),
+        cmocka_unit_test(a_disk_full_to_the_last_byte_costs_no_row),
+        cmocka_unit_test(a_new_lock_file_on_a_full_disk_is_an_error),
         TEST(a_flipped_bit_in_the_file_is_seen_at_its_row_alone),
         TEST(snapshots_of_four_threads_never_see_half_a_commit),
     };
