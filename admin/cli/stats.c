@@ -108,6 +108,35 @@ static void classes_print(const Rota__StatsResult *stats)
     putchar('\n');
 }
 
+static void artifacts_print(const Rota__ArtifactStats *a)
+{
+    char at[TEXT_SHORT_LEN + 1];
+    if (!a || !strcmp(a->state, "ok"))
+        return;
+    AUTO(table) t = table_new("ARTIFACTS STATE BREAKER FAULTS> UNTIL SINCE WHY");
+    table_cell(t, STYLE_HEAD, "%s", a->kind);
+    table_cell(t, STYLE_WARN, "%s", a->state);
+    table_cell(t, STYLE_PLAIN, "%s", *a->breaker ? a->breaker : "-");
+    table_cell(t, STYLE_PLAIN, "%u", a->faults);
+    table_cell(t, STYLE_PLAIN, "%s", text_time(a->open_until_ms, at));
+    table_cell(t, STYLE_PLAIN, "%s", text_time(a->since_ms, at));
+    if (*a->error)
+        table_cell(t, STYLE_WARN, "%s (%s)", a->text, a->error);
+    else
+        table_cell(t, STYLE_WARN, "its disk is %u%% full", a->full_percent);
+    table_print(t);
+    putchar('\n');
+}
+
+/* What stands in the way of publishes and artifacts, when something does. */
+static void health_print(const Rota__StatsResult *stats)
+{
+    artifacts_print(stats->artifact_store);
+    if (stats->store_full)
+        printf("%sThe database has no room: publishes are refused (STORE_FULL).%s\n\n",
+               term_on(STYLE_WARN), term_off(STYLE_WARN));
+}
+
 static void totals_print(const Rota__StatsResult *stats)
 {
     char jobs[TEXT_SHORT_LEN + 1], events[TEXT_SHORT_LEN + 1], up[TEXT_SHORT_LEN + 1];
@@ -139,6 +168,7 @@ static int stats_run(struct cli *cli)
     classes_print(reply->stats);
     workers_print(reply->stats->worker, reply->stats->n_worker);
     putchar('\n');
+    health_print(reply->stats);
     totals_print(reply->stats);
     return EXIT_OK;
 }
@@ -149,7 +179,9 @@ const struct command command_stats = {
     .about = "shows how deep the queue is, by tier, pool and worker",
     .details = "OLDEST is the greatest age of any account's head job. LAST-TURN and SINCE are the "
                "rotation: "
-               "which lower tier had the last turn, and how many dispatches came after it.",
+               "which lower tier had the last turn, and how many dispatches came after it. A "
+               "store of artifacts that is not well, and a database without room, are shown as "
+               "long as that lasts; --json always has them as artifact_store and store_full.",
     .needs = NEEDS_BROKER | NEEDS_KEY | PRINTS_JSON,
     .run = stats_run,
 };

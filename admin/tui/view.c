@@ -1,6 +1,7 @@
 /* view.c: the frame of the screen: title, sections and how they share the rows, hints.
  *
  *   rota · production                       live · 12:31:05Z      title
+ *   artifacts away, 4.0s left: …                                  only when something is wrong
  *   TIER        READY  DELAYED  HELD  LEASED  OLDEST …            tiers: always whole
  *   POOLS ────                                                    rotation and heat
  *   NEXT IN bundle ────                                           what goes out next
@@ -163,10 +164,13 @@ void view_draw(const struct model *m, struct cells *c)
         return;
     }
     title_draw(m, area_part(a, 0, 0, a.w, 1));
+    int top = 1 + view_has_alarm(m);
+    if (top > 1)
+        view_alarm(m, area_part(a, 0, 1, a.w, 1));
     if (m->page == PAGE_HELP)
-        view_help(area_part(a, 0, 1, a.w, a.h - 2));
+        view_help(area_part(a, 0, top, a.w, a.h - 1 - top));
     else
-        main_draw(m, area_part(a, 0, 1, a.w, a.h - 2));
+        main_draw(m, area_part(a, 0, top, a.w, a.h - 1 - top));
     foot_draw(m, area_part(a, 0, a.h - 1, a.w, 1));
     if (m->form.is_open)
         view_form(m, a);

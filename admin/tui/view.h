@@ -14,6 +14,8 @@ void view_next(const struct model *m, struct area a);
 void view_workers(const struct model *m, struct area a);
 void view_form(const struct model *m, struct area screen);
 void view_help(struct area a);
+bool view_has_alarm(const struct model *m);
+void view_alarm(const struct model *m, struct area a);
 
 /* Lines that all workers take, one for each and one for each of their jobs. */
 int view_workers_lines(const struct model *m);

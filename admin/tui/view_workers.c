@@ -4,6 +4,7 @@
 #include "view.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     PHASE_COLUMNS = 9,
@@ -12,7 +13,7 @@ enum {
     ID_FROM_COLUMNS = 110,
     JOB_COLUMNS = 30
 };
-enum { NAME_LEAST = 12, NOW_MS = 12000, SILENT_MS = 20000 };
+enum { NAME_LEAST = 12, NOW_MS = 12000, SILENT_MS = 20000, RESOURCES_TEXT_MAX = 128 };
 
 int view_workers_lines(const struct model *m)
 {
@@ -29,9 +30,25 @@ static const char *seen_text(uint64_t seen_ms, char text[TEXT_SHORT_LEN + 1])
     return seen_ms < NOW_MS ? "now" : text_duration(seen_ms, text);
 }
 
+/* "  4 cpus, 16.0 GB, node v22 v20"; empty: it has said nothing. */
+static void resources_text(const Rota__WorkerStats *w, char text[RESOURCES_TEXT_MAX])
+{
+    const Rota__Resources *r = w->resources;
+    char memory[TEXT_SHORT_LEN + 1];
+    text[0] = '\0';
+    if (!r)
+        return;
+    int n = snprintf(text, RESOURCES_TEXT_MAX, "  %u cpu%s, %s", r->cpus, r->cpus == 1 ? "" : "s",
+                     text_bytes(r->memory_bytes, memory));
+    for (size_t i = 0; i < r->n_node && n < RESOURCES_TEXT_MAX - 24; i++)
+        n += snprintf(text + n, RESOURCES_TEXT_MAX - (size_t)n, "%s%.*s", i ? " " : ", node ",
+                      (int)(strcspn(r->node[i], ".") < 8 ? strcspn(r->node[i], ".") : 8),
+                      r->node[i]);
+}
+
 static void worker_draw(struct area a, int y, const Rota__WorkerStats *w)
 {
-    char seen[TEXT_SHORT_LEN + 1], text[96];
+    char seen[TEXT_SHORT_LEN + 1], text[96], more[RESOURCES_TEXT_MAX];
     bool is_silent = w->seen_ms > SILENT_MS;
     snprintf(text, sizeof text, "%s%zu of %u slots   seen %s", w->draining ? "draining   " : "",
              w->n_job, w->slots, seen_text(w->seen_ms, seen));
@@ -39,6 +56,9 @@ static void worker_draw(struct area a, int y, const Rota__WorkerStats *w)
     int used = put(a, 1, y, room > NAME_LEAST ? room : NAME_LEAST, PAINT_HEAD, w->worker);
     if (room - used > 4)
         used += putf(a, 1 + used, y, room - used, PAINT_DIM, "  %s", w->pool);
+    resources_text(w, more);
+    if (room - used >= text_columns(more))
+        used += put(a, 1 + used, y, room - used, PAINT_DIM, more);
     put_right(a, 3 + used, y, a.w - 4 - used, is_silent ? PAINT_BAD : PAINT_DIM, text);
 }
 

@@ -81,6 +81,13 @@ unsigned artifacts_full_percent(struct artifacts *a)
     return a->ops->full_percent ? a->ops->full_percent(a) : 0;
 }
 
+void artifacts_health(struct artifacts *a, struct artifacts_health *ret_health)
+{
+    *ret_health = (struct artifacts_health){.state = ARTIFACTS_OK};
+    if (a->ops->health)
+        a->ops->health(a, ret_health);
+}
+
 int artifacts_invite(struct artifacts *a, const struct artifact_id *id, uint64_t size,
                      uint64_t now_ms, char url[ARTIFACT_URL_MAX])
 {

@@ -4,7 +4,7 @@
  * S3-compatible service (artifacts_s3.c). A writer gets a URL that is good for one object of one
  * size and hash and one hour; artifacts_take() checks what came and makes it the object. What may
  * take the time of a network trip in a bucket is marked (slow); the rest is quick in both. Any
- * thread, but the same object only on one at a time (the vetting thread). */
+ * thread, but the same object only on one at a time (vet.c sees to that). */
 #pragma once
 
 #include "rota.pb-c.h"
@@ -20,6 +20,7 @@
 enum {
     INCOMING_MAX = 10000,                    /* uploads that wait at once */
     INCOMING_AGE_MS_MAX = 3600000,           /* how long a URL is good */
+    CLOCK_SKEW_MS_MAX = 300000,              /* by so much two looks at a clock may differ */
     UNCLAIMED_AGE_MS_MAX = 24 * 3600 * 1000, /* what was uploaded and never named goes then */
     ARTIFACT_URL_MAX = 3 * PATH_MAX + 8,
 };
@@ -40,6 +41,8 @@ enum artifacts_outcome {
     ARTIFACTS_AWAY,        /* the store cannot be reached, or refuses us: again later */
     ARTIFACTS_ENVIRONMENT, /* the root belongs to another environment: artifacts_owner() */
     ARTIFACTS_FULL,        /* the disk has no room for it */
+    ARTIFACTS_LATE,        /* it came after its URL had expired */
+    ARTIFACTS_AHEAD,       /* its URL was given at a time that is still to come */
 };
 
 /* A folder, made when it is not there. `adopts`: a root that holds objects and no marker is taken
@@ -72,6 +75,24 @@ void artifacts_reload(struct artifacts *a);
 /* How full the disk below is, in percent; 0: none that we know of. */
 unsigned artifacts_full_percent(struct artifacts *a);
 
+/* How a store is: quick in both. */
+enum artifacts_state {
+    ARTIFACTS_OK,
+    ARTIFACTS_IS_AWAY,   /* faults in a row have opened the breaker */
+    ARTIFACTS_REFUSED,   /* the service refuses us: credentials, rights */
+    ARTIFACTS_UNREACHED, /* the marker was not read yet */
+    ARTIFACTS_FOREIGN,   /* it belongs to another environment */
+};
+struct artifacts_health {
+    enum artifacts_state state;
+    uint8_t breaker; /* enum breaker_state; as all below, of a bucket */
+    uint32_t faults;
+    uint64_t open_ms;  /* so long it will still be left alone */
+    uint64_t since_ms; /* Unix time; no call has gone well since then */
+    char why[160];     /* what the service said last, or whose it is */
+};
+void artifacts_health(struct artifacts *a, struct artifacts_health *ret_health);
+
 /* "bundle"; NULL for a kind that is none. */
 const char *artifact_class(Rota__ObjectKind kind);
 
@@ -89,6 +110,7 @@ struct artifact_check {
 };
 /* Finds the upload, checks it, makes it durable under its name. ARTIFACTS_MISSING,
  * ARTIFACTS_MISMATCH, ARTIFACTS_TOO_LARGE; *ret_size is the object's, also when it is too large.
+ * ARTIFACTS_LATE, ARTIFACTS_AHEAD: files alone; a bucket's service refuses those by itself.
  * (slow) */
 MUST_USE int artifacts_take(struct artifacts *a, const struct artifact_id *id,
                             const struct artifact_check *check, uint64_t *ret_size);
@@ -104,8 +126,8 @@ MUST_USE int artifacts_read(struct artifacts *a, const struct artifact_id *id, u
 /* Absent is fine. (slow) */
 MUST_USE int artifacts_drop(struct artifacts *a, const struct artifact_id *id);
 
-/* Removes invitations that nobody used for an hour, and uploads that came before
- * now_ms - `age_ms` and were never named. (slow) */
+/* Removes invitations that nobody used for an hour, or that are CLOCK_SKEW_MS_MAX ahead of now, and
+ * uploads that came before now_ms - `age_ms` and were never named. (slow) */
 MUST_USE int artifacts_sweep_incoming(struct artifacts *a, uint64_t now_ms, uint64_t age_ms);
 
 /* Where a walk over all stored objects stands. All zero: at its beginning. */

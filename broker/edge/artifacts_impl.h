@@ -15,6 +15,8 @@ struct artifacts_ops {
     void (*stop)(struct artifacts *a);
     void (*reload)(struct artifacts *a);
     unsigned (*full_percent)(struct artifacts *a);
+    void (*health)(struct artifacts *a,
+                   struct artifacts_health *ret_health); /* NULL: always well */
     int (*invite)(struct artifacts *a, const struct artifact_id *id, uint64_t size, uint64_t now_ms,
                   char url[ARTIFACT_URL_MAX]);
     int (*find)(struct artifacts *a, const struct artifact_id *id, uint64_t *ret_size);

@@ -226,6 +226,7 @@ static const struct artifacts_ops ops = {
     .free = bucket_free,
     .stop = bucket_stop,
     .reload = bucket_reload,
+    .health = bucket_health,
     .invite = bucket_invite,
     .find = bucket_find,
     .take = bucket_take,

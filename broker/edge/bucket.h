@@ -23,9 +23,10 @@ struct bucket {
     char bucket[64], prefix[PREFIX_MAX + 1]; /* "" or "some/path/" */
     char environment[MARKER_BYTES_MAX + 1];
     pthread_mutex_t checking;
-    _Atomic int root;               /* enum root_state */
-    _Atomic bool is_pinned;         /* the store checks bodies; known once the root is ours */
-    _Atomic uint64_t hour, invites; /* given in that hour */
+    _Atomic int root;                 /* enum root_state */
+    char owner[MARKER_BYTES_MAX + 1]; /* of a root that is foreign; written before `root` says so */
+    _Atomic bool is_pinned;           /* the store checks bodies; known once the root is ours */
+    _Atomic uint64_t hour, invites;   /* given in that hour */
 };
 
 static inline struct bucket *bucket_of(struct artifacts *a)
@@ -61,6 +62,9 @@ int bucket_list(struct bucket *b, const char *below, const char *token, const ch
 int bucket_root_check(struct bucket *b);
 /* 0 once the root is known to be ours; else asks again. ARTIFACTS_AWAY. */
 int bucket_ready(struct bucket *b);
+
+/* bucket_health.c */
+void bucket_health(struct artifacts *a, struct artifacts_health *ret_health);
 
 /* bucket_walk.c */
 int bucket_sweep_incoming(struct artifacts *a, uint64_t now_ms, uint64_t age_ms);

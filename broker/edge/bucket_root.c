@@ -73,6 +73,7 @@ int bucket_root_check(struct bucket *b)
         atomic_store(&b->root, ROOT_OURS);
     if (r != ARTIFACTS_ENVIRONMENT)
         return r;
+    snprintf(b->owner, sizeof b->owner, "%s", artifacts_owner());
     atomic_store(&b->root, ROOT_FOREIGN);
     return r;
 }

@@ -38,6 +38,7 @@ struct edge {
     struct vet *vet;
     _Atomic int stop; /* exit code wanted, or STOP_NONE */
     _Atomic bool readers_stop;
+    _Atomic bool store_is_full; /* publishes are refused for want of room */
 };
 
 /* Asks the queue thread to drain and end with this code; the first word counts. Not from a handler

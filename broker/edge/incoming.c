@@ -1,25 +1,30 @@
 /* incoming.c: uploads, from the invitation to the checked object.
  *
- * An invitation is a folder incoming/PREFIX-TOKEN: PREFIX is a hash of what is expected, so that
- * the upload is found again after a restart without a table of its own; TOKEN is random, so that
- * nobody else can name the place. An object is checked through one open descriptor. A file of our
- * own user is then renamed; a file of another user is copied first and the copy is checked, because
- * its owner could still write to it. The object and its folder are on the disk before anybody hears
- * that it is there.     */
+ * An invitation is a folder incoming/PREFIX-TIME-TOKEN: PREFIX is a hash of what is expected, so
+ * that the upload is found again after a restart without a table of its own; TIME is when it was
+ * given; TOKEN is random, so that nobody else can name the place. No key stands behind it, so
+ * rotating keys ends no invitation. What came later than an hour after TIME is refused, and so is
+ * one whose TIME is still to come, because a clock was set back; each with CLOCK_SKEW_MS_MAX to
+ * spare. When an object came is the kernel's word (its ctime), which its owner cannot set. An
+ * object is checked through one open descriptor. A file of our own user is then renamed; a file of
+ * another user is copied first and the copy is checked, because its owner could still write to it.
+ * The object and its folder are on the disk before anybody hears that it is there.     */
 #include "edge/artifacts_local.h"
 #include "sign.h"
 
+#include <base/clock.h>
 #include <base/file.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-enum { PREFIX_LEN = 16, TOKEN_BYTES = 16, COPY_BYTES = 64 << 10 };
+enum { PREFIX_LEN = 16, TIME_LEN = 10, TOKEN_BYTES = 16, COPY_BYTES = 64 << 10 };
 enum { ROOM_BYTES_MAX = 128 << 20, ROOM_PART = 32 };
 
 static void incoming_prefix(const struct artifact_id *id, char prefix[PREFIX_LEN + 1])
@@ -31,8 +36,8 @@ static void incoming_prefix(const struct artifact_id *id, char prefix[PREFIX_LEN
     sodium_bin2hex(prefix, PREFIX_LEN + 1, hash, PREFIX_LEN / 2);
 }
 
-/* Often the database lies on the same disk, and it does not outlive a disk without room: uploads
- * leave a part of it free, more than the database keeps for itself. */
+/* Often the database lies on the same disk, and it refuses publishes on one that is full: uploads
+ * leave a part of it free, more than publishes do. */
 static bool has_room(const struct local *a, uint64_t size)
 {
     struct statvfs st;
@@ -47,7 +52,6 @@ int local_invite(struct artifacts *store, const struct artifact_id *id, uint64_t
                  uint64_t now_ms, char url[ARTIFACT_URL_MAX])
 {
     struct local *a = local_of(store);
-    (void)now_ms;
     char name[INCOMING_NAME_MAX + 16], prefix[PREFIX_LEN + 1], hex[2 * TOKEN_BYTES + 1];
     uint8_t token[TOKEN_BYTES];
     if (atomic_load(&a->incoming_n) >= INCOMING_MAX)
@@ -57,7 +61,8 @@ int local_invite(struct artifacts *store, const struct artifact_id *id, uint64_t
     randombytes_buf(token, sizeof token);
     sodium_bin2hex(hex, sizeof hex, token, sizeof token);
     incoming_prefix(id, prefix);
-    int n = snprintf(name, sizeof name, "incoming/%s-%s", prefix, hex);
+    int n = snprintf(name, sizeof name, "incoming/%s-%0*llx-%s", prefix, TIME_LEN,
+                     (unsigned long long)(now_ms / 1000), hex);
     if (mkdirat(a->root_fd, name, 0770) < 0 || fchmodat(a->root_fd, name, 0770, 0) < 0)
         return err_raise(-errno);
     atomic_fetch_add(&a->incoming_n, 1);
@@ -80,8 +85,39 @@ static void incoming_drop(struct local *a, const char *dir)
             unlinkat(dirfd(d), e->d_name, 0);
     if (d)
         closedir(d);
-    if (unlinkat(a->root_fd, path, AT_REMOVEDIR) == 0 && atomic_load(&a->incoming_n) > 0)
-        atomic_fetch_sub(&a->incoming_n, 1);
+    if (unlinkat(a->root_fd, path, AT_REMOVEDIR) < 0)
+        return;
+    unsigned n = atomic_load(&a->incoming_n); /* a sweep may have counted without it */
+    while (n && !atomic_compare_exchange_weak(&a->incoming_n, &n, n - 1))
+        ;
+}
+
+/* When it was given; 0: by a rotad that did not say. */
+static uint64_t given_ms(const char *dir)
+{
+    if (strlen(dir) != PREFIX_LEN + 1 + TIME_LEN + 1 + 2 * TOKEN_BYTES)
+        return 0;
+    return strtoull(dir + PREFIX_LEN + 1, NULL, 16) * 1000;
+}
+
+static uint64_t ms_of(struct timespec t)
+{
+    return t.tv_sec > 0 ? (uint64_t)t.tv_sec * 1000 : 0;
+}
+
+static bool is_ahead(uint64_t at_ms, uint64_t now_ms)
+{
+    return at_ms > now_ms + CLOCK_SKEW_MS_MAX;
+}
+
+static int time_check(const char *dir, const struct stat *st)
+{
+    uint64_t given = given_ms(dir);
+    if (!given)
+        return 0;
+    if (is_ahead(given, clock_wall_ms()))
+        return ARTIFACTS_AHEAD;
+    return is_ahead(ms_of(st->st_ctim), given + INCOMING_AGE_MS_MAX) ? ARTIFACTS_LATE : 0;
 }
 
 /* Is the open file what was announced? */
@@ -174,6 +210,8 @@ static int incoming_try(struct local *a, const struct artifact_id *id,
         return errno == ENOENT ? ARTIFACTS_MISSING
                                : (errno == ELOOP ? ARTIFACTS_MISMATCH : err_raise(-errno));
     int r = stat_check(fd, check, &st);
+    if (r == 0)
+        r = time_check(dir, &st);
     if (r == ARTIFACTS_TOO_LARGE)
         *ret_size = (uint64_t)st.st_size;
     if (r)
@@ -210,7 +248,7 @@ int local_take(struct artifacts *store, const struct artifact_id *id,
         r = incoming_try(a, id, check, e->d_name, ret_size);
         if (r < 0 && result > 0)
             result = r;
-        if (r == 0 || r == ARTIFACTS_MISMATCH || r == ARTIFACTS_TOO_LARGE) {
+        if (r >= 0 && r != ARTIFACTS_MISSING) {
             result = r;
             incoming_drop(a, e->d_name);
         }
@@ -219,19 +257,25 @@ int local_take(struct artifacts *store, const struct artifact_id *id,
     return result < 0 ? err_pass(result) : result;
 }
 
-/* How old an invitation is, or when something came, how old that is and how old it may get. */
+/* How old an invitation is, or when something came, how old that is and how old it may get. One
+ * that is ahead of us is over as well, or it would stay until the clock has come so far again; so
+ * the owner of a file that says it comes from a far day gains nothing. */
 static bool is_over(struct local *a, const char *dir, uint64_t now_ms, uint64_t age_ms)
 {
     char path[INCOMING_NAME_MAX + 300];
     struct stat st;
     snprintf(path, sizeof path, "incoming/%s/object", dir);
+    if (is_ahead(given_ms(dir), now_ms))
+        return true;
     if (fstatat(a->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
         *strrchr(path, '/') = '\0';
         age_ms = age_ms < INCOMING_AGE_MS_MAX ? age_ms : INCOMING_AGE_MS_MAX;
         if (fstatat(a->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
             return false;
     }
-    return (uint64_t)st.st_mtim.tv_sec * 1000 + age_ms < now_ms;
+    uint64_t came_ms = ms_of(st.st_mtim), changed_ms = ms_of(st.st_ctim);
+    came_ms = came_ms < changed_ms ? came_ms : changed_ms;
+    return is_ahead(came_ms, now_ms) || came_ms + age_ms < now_ms;
 }
 
 int local_sweep_incoming(struct artifacts *store, uint64_t now_ms, uint64_t age_ms)

@@ -19,6 +19,7 @@ struct loop {
     struct engine *engine;
     struct effects fx;
     uint64_t last_seq;
+    bool is_full; /* publishes are refused for want of room */
 };
 
 struct now loop_now(void)
@@ -105,6 +106,24 @@ static void let_go(struct loop *l, struct inbound *list)
     }
 }
 
+/* Chores of the store between turns, and its news. */
+static void tend(struct loop *l)
+{
+    struct store *s = l->edge->store;
+    store_tend(s, clock_boot_ms());
+    int r = store_has_room(s);
+    bool is_full = r == STORE_FULL;
+    if (r < 0 || is_full == l->is_full)
+        return;
+    l->is_full = is_full;
+    atomic_store(&l->edge->store_is_full, is_full);
+    if (is_full)
+        log_warn("store.full", "hint=\"publishes are refused; free space on the disk of --data, or "
+                               "raise --quota-bytes\"");
+    else
+        log_info("store.has_room", "hint=\"publishes are taken again\"");
+}
+
 static void loop_turn(struct loop *l, struct inbound *list)
 {
     hear(l, list);
@@ -114,7 +133,7 @@ static void loop_turn(struct loop *l, struct inbound *list)
     speak(l);
     let_go(l, list);
     effects_reset(&l->fx);
-    store_tend(l->edge->store, clock_boot_ms());
+    tend(l);
 }
 
 static void refuse_all(struct loop *l, struct inbound *list)
@@ -161,7 +180,7 @@ int loop_run(struct edge *edge, struct engine *engine)
         if (list || engine_idle_ms(engine, loop_now(), IDLE_MS_MAX) <= 1)
             loop_turn(&l, list);
         else
-            store_tend(edge->store, clock_boot_ms());
+            tend(&l);
     }
     loop_drain(&l);
     effects_deinit(&l.fx);

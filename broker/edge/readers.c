@@ -1,5 +1,5 @@
-/* readers.c: two threads, each with an arena of its own, that never wait for the writer; and one
- * for what has to wait for a bucket.
+/* readers.c: two threads, each with an arena of its own, that never wait for the writer; and two
+ * more for what has to wait for a bucket, so that one answer which hangs keeps no other waiting.
  *
  * One request: unpack, take a snapshot, check the credential, answer by the table, let the snapshot
  * go, send. A watch that has nothing to tell is parked (watch.c) and comes back to whichever reader
@@ -9,6 +9,7 @@
 #include "edge/readers.h"
 
 #include "edge/ask.h"
+#include "edge/health.h"
 #include "ops.h"
 
 #include <base/arena.h>
@@ -23,11 +24,13 @@ enum {
     TAKE_BYTES_MAX = 1 << 20,
     IDLE_MS_MAX = 1000,
     SLOW_MAX = 256,
+    FAR_READERS = 2,
 };
 
 struct reader {
     struct edge *edge;
     struct slow *slow; /* where it puts what would take it a trip; NULL: it makes the trip */
+    struct slow *line; /* where it takes that from; NULL: from the inbox */
     struct arena *arena;
     pthread_t thread;
     bool has_thread;
@@ -44,7 +47,7 @@ struct slow {
 
 struct readers {
     struct reader reader[READERS];
-    struct reader far; /* takes from `slow` alone */
+    struct reader far[FAR_READERS]; /* take from `slow` alone */
     struct slow slow;
     bool has_slow;
 };
@@ -63,6 +66,11 @@ static const struct {
 
 static enum error_code answer_by_table(struct ask *a)
 {
+    struct query_health health;
+    if (a->q.request->op_case == ROTA__REQUEST__OP_STATS) {
+        health_fill(a->edge, a->q.wall_ms, &health);
+        a->q.health = &health;
+    }
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (rows[i].op == a->q.request->op_case)
             return rows[i].handler(a);
@@ -262,9 +270,9 @@ static struct inbound *slow_next(struct slow *slow)
 
 static void *far_main(void *arg)
 {
-    struct readers *rs = arg;
-    for (struct inbound *in; (in = slow_next(&rs->slow));)
-        reader_handle(&rs->far, in);
+    struct reader *rd = arg;
+    for (struct inbound *in; (in = slow_next(rd->line));)
+        reader_handle(rd, in);
     return NULL;
 }
 
@@ -273,13 +281,17 @@ static int far_start(struct readers *rs, struct edge *edge)
     pthread_mutex_init(&rs->slow.lock, NULL);
     pthread_cond_init(&rs->slow.came, NULL);
     rs->has_slow = true;
-    rs->far.edge = edge;
-    int r = arena_new(READER_ARENA_BYTES, &rs->far.arena);
-    if (r < 0)
-        return err_pass(r);
-    r = pthread_create(&rs->far.thread, NULL, far_main, rs);
-    rs->far.has_thread = r == 0;
-    return r ? err_raise(-r) : 0;
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < FAR_READERS; i++) {
+        struct reader *rd = &rs->far[i];
+        rd->edge = edge;
+        rd->line = &rs->slow;
+        r = arena_new(READER_ARENA_BYTES, &rd->arena);
+        if (r == 0)
+            r = -pthread_create(&rd->thread, NULL, far_main, rd);
+        rd->has_thread = r == 0;
+    }
+    return r < 0 ? err_raise(r) : 0;
 }
 
 static void far_stop(struct readers *rs)
@@ -288,16 +300,18 @@ static void far_stop(struct readers *rs)
         return;
     pthread_mutex_lock(&rs->slow.lock);
     rs->slow.stops = true;
-    pthread_cond_signal(&rs->slow.came);
+    pthread_cond_broadcast(&rs->slow.came);
     pthread_mutex_unlock(&rs->slow.lock);
-    if (rs->far.has_thread)
-        pthread_join(rs->far.thread, NULL);
+    for (unsigned i = 0; i < FAR_READERS; i++) {
+        if (rs->far[i].has_thread)
+            pthread_join(rs->far[i].thread, NULL);
+        arena_free(rs->far[i].arena);
+    }
     for (struct inbound *in = rs->slow.head, *next; in; in = next) {
         next = in->next;
-        edge_refuse(rs->far.edge, &in->to, E_DRAINING, NULL);
+        edge_refuse(rs->reader[0].edge, &in->to, E_DRAINING, NULL);
         inbound_free(in);
     }
-    arena_free(rs->far.arena);
     pthread_cond_destroy(&rs->slow.came);
     pthread_mutex_destroy(&rs->slow.lock);
 }

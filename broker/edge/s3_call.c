@@ -1,10 +1,8 @@
-/* s3_call.c: see s3_call.h. A handle of libcurl keeps its connection, so up to HANDLES of them are
- * kept for the next call. The breaker is the scheduler's; its time runs BREAKER_PACE times as fast
- * here, as a store that is back should not be waited for as long as a class of jobs. */
+/* s3_call.c: see s3_call.h. A handle of libcurl keeps its connection, so up to S3_HANDLES of them
+ * are kept for the next call. Whether one may be made, and how they go: s3_health.c. */
 #include "edge/s3_call.h"
 
-#include "edge/s3_key.h"
-#include "sched/breaker.h"
+#include "edge/s3_impl.h"
 
 #include <base/clock.h>
 #include <base/log.h>
@@ -25,22 +23,8 @@ enum {
     SLOW_BYTES = 1024, /* a second, for so many seconds: a stalled read ends */
     SLOW_S = 10,
     EXPIRES_S = 300,
-    HANDLES = 4,
-    BREAKER_PACE = 12,
     REFUSAL_BYTES_MAX = 1024,
     HEADERS_MAX = PRESIGN_PAIRS_MAX + 1,
-};
-
-struct s3 {
-    char *bucket, *endpoint, *region, *credentials;
-    pthread_mutex_t lock; /* all below */
-    pthread_cond_t stopped;
-    bool stops;
-    struct presign_key key;
-    struct breaker breaker;
-    uint64_t calls; /* the number of one is its token */
-    CURL *idle[HANDLES];
-    size_t idle_n;
 };
 
 /* ---- made and freed ---- */
@@ -178,43 +162,6 @@ int s3_url(struct s3 *s, const struct s3_ask *ask, uint64_t now_ms, char url[PRE
     return r == 0 ? 0 : S3_REFUSED;
 }
 
-/* ---- the breaker ---- */
-
-static uint64_t breaker_now(void)
-{
-    return clock_boot_ms() * BREAKER_PACE;
-}
-
-/* False: not now. */
-static bool call_begin(struct s3 *s, uint64_t *ret_token)
-{
-    pthread_mutex_lock(&s->lock);
-    bool may = !s->stops && breaker_may(&s->breaker, breaker_now());
-    if (may) {
-        *ret_token = ++s->calls;
-        breaker_start(&s->breaker, *ret_token);
-    }
-    pthread_mutex_unlock(&s->lock);
-    return may;
-}
-
-static void call_end(struct s3 *s, uint64_t token, bool is_good, const char *why)
-{
-    pthread_mutex_lock(&s->lock);
-    uint8_t before = s->breaker.state;
-    if (is_good)
-        breaker_good(&s->breaker, token);
-    else
-        breaker_fault(&s->breaker, token, breaker_now());
-    uint8_t after = s->breaker.state;
-    uint32_t open_ms = s->breaker.open_ms / BREAKER_PACE;
-    pthread_mutex_unlock(&s->lock);
-    if (after == BREAKER_OPEN && before != BREAKER_OPEN)
-        log_warn("artifacts.away", "for_ms=%u why=\"%s\"", open_ms, why);
-    else if (after == BREAKER_CLOSED && before != BREAKER_CLOSED)
-        log_info("artifacts.back", "endpoint=%s", s->endpoint);
-}
-
 /* ---- one try ---- */
 
 static CURL *handle_take(struct s3 *s)
@@ -230,7 +177,7 @@ static CURL *handle_take(struct s3 *s)
 static void handle_give(struct s3 *s, CURL *curl)
 {
     pthread_mutex_lock(&s->lock);
-    bool has_room = s->idle_n < HANDLES;
+    bool has_room = s->idle_n < S3_HANDLES;
     if (has_room)
         s->idle[s->idle_n++] = curl;
     pthread_mutex_unlock(&s->lock);
@@ -434,12 +381,12 @@ int s3_call(struct s3 *s, const struct s3_ask *ask, struct s3_body *body)
     int r = S3_AWAY;
     for (unsigned i = 0; i < TRIES && r == S3_AWAY; i++) {
         uint64_t token;
-        if ((i && !pause_wait(s, i - 1)) || !call_begin(s, &token))
+        if ((i && !pause_wait(s, i - 1)) || !s3_call_begin(s, &token))
             return S3_AWAY;
         r = call_once(s, ask, body, why, sizeof why);
-        call_end(s, token, r >= 0 && r != S3_AWAY, why);
+        s3_call_end(s, token, body, r, why);
     }
-    if (r == S3_AWAY || (r == S3_REFUSED && !body->may_be_refused))
+    if (r == S3_AWAY || s3_is_refusal(body, r))
         log_warn("artifacts.call_failed", "method=%s name=%s why=\"%s\"", ask->method, ask->name,
                  why);
     return r < 0 ? err_pass(r) : r;

@@ -32,6 +32,18 @@ void s3_stop(struct s3 *s);
 /* Reads the credentials anew; what is wrong is logged, and those in use stay. */
 void s3_reload(struct s3 *s);
 
+/* How its calls go. */
+enum { S3_WHY_MAX = 160 };
+struct s3_health {
+    uint8_t breaker;      /* enum breaker_state */
+    uint32_t faults;      /* in a row */
+    uint64_t open_ms;     /* so long it will still be left alone */
+    bool is_refused;      /* the last call was: credentials, rights */
+    uint64_t since_ms;    /* Unix time; no call has gone well since then; 0: the last one has */
+    char why[S3_WHY_MAX]; /* of the last that did not */
+};
+void s3_health(struct s3 *s, struct s3_health *ret_health);
+
 /* A URL for somebody else. `name` is the object's, "" the bucket's own. S3_REFUSED. */
 struct s3_ask {
     const char *method, *name;

@@ -1,10 +1,14 @@
-/* vet.c: one thread with a queue of two kinds of work: requests to vet, and objects to look at
- * again. Once an hour, and when the disk is nearly full, it also goes through everything that is
- * stored, a piece at a time while nothing else waits.
+/* vet.c: a few threads with one queue of two kinds of work: requests to vet, and objects to look at
+ * again. Once an hour, and when the disk is nearly full, the first of them also goes through
+ * everything that is stored, a piece at a time while nothing else waits for it.
  *
- * Order matters only per object, and there is one thread, so it is kept. An object is unlinked only
- * when it is claimed by no vetted request and a fresh snapshot shows no job that refers to it. What
- * a request's objects are and whether they fit: vet_request.c. What goes: vet_sweep.c. */
+ * One call to a bucket that hangs costs a thread up to a quarter of a minute, and with one thread
+ * it would cost every finish and publish as much. Order matters only per object: a thread enters
+ * the object that it looks at, takes or deletes, and the others wait for that one alone. An object
+ * is unlinked only when it is claimed by no vetted request and a fresh snapshot shows no job that
+ * refers to it; a claim is made before its object is entered. Requests that are under way at once
+ * may overtake each other here, as they may in front of a broker.
+ * What a request's objects are and whether they fit: vet_request.c. What goes: vet_sweep.c. */
 #include "edge/vet.h"
 
 #include "edge/vet_impl.h"
@@ -15,6 +19,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+enum { IDLE_MS_MAX = 60000 };
 
 struct claim *claim_find(struct vet *v, const struct claim_key *key)
 {
@@ -162,8 +168,9 @@ void vet_pipe_gone(struct vet *v, uint32_t pipe)
     for (struct work *w = v->work; w; w = w->next)
         if (w->in && w->pipe == pipe)
             w->pipe_is_gone = true;
-    if (v->at_hand && v->at_hand->pipe == pipe)
-        v->at_hand->pipe_is_gone = true;
+    for (unsigned i = 0; i < VET_THREADS; i++)
+        if (v->vetter[i].at_hand && v->vetter[i].at_hand->pipe == pipe)
+            v->vetter[i].at_hand->pipe_is_gone = true;
     pthread_mutex_unlock(&v->lock);
 }
 
@@ -195,14 +202,15 @@ static struct vetted *vetted_new(struct vet *v, struct inbound *in)
     return NULL;
 }
 
-static void vet_one(struct vet *v, struct work *w)
+static void vet_one(struct vetter *t, struct work *w)
 {
+    struct vet *v = t->v;
     struct inbound *in = w->in;
     struct peer peer = in->peer;
     struct reply_to to = in->to;
     size_t n = in->n;
     struct vetted *vetted = vetted_new(v, in);
-    in->vetted = vetted ? vet_request(v, vetted, in) : E_MEMORY;
+    in->vetted = vetted ? vet_request(t, vetted, in) : E_MEMORY;
     in->is_vetted = true;
     in->wants_vetting = false;
     if (inbox_push(v->edge->inbox, LANE_TURN, in) != 0) {
@@ -211,7 +219,7 @@ static void vet_one(struct vet *v, struct work *w)
         edge_refuse(v->edge, &to, E_OVERLOADED, NULL);
     }
     pthread_mutex_lock(&v->lock);
-    v->at_hand = NULL;
+    t->at_hand = NULL;
     bool pipe_is_gone = w->pipe_is_gone;
     v->waiting--;
     v->waiting_bytes -= n;
@@ -233,8 +241,9 @@ static struct timespec later(uint64_t ms)
 }
 
 /* The next piece of work; NULL when there is none until then, or it is time to stop. */
-static struct work *work_take(struct vet *v, const struct timespec *until)
+static struct work *work_take(struct vetter *t, const struct timespec *until)
 {
+    struct vet *v = t->v;
     pthread_mutex_lock(&v->lock);
     while (!v->work && !v->stops)
         if (pthread_cond_timedwait(&v->came, &v->lock, until) == ETIMEDOUT)
@@ -244,7 +253,7 @@ static struct work *work_take(struct vet *v, const struct timespec *until)
         v->work = w->next;
         if (!v->work)
             v->work_end = &v->work;
-        v->at_hand = w->in ? w : NULL;
+        t->at_hand = w->in ? w : NULL;
     }
     pthread_mutex_unlock(&v->lock);
     return w;
@@ -258,22 +267,81 @@ static bool vet_stops(struct vet *v)
     return stops;
 }
 
+/* Nothing waits, so what was deleted is told. */
+static bool has_news(struct vet *v)
+{
+    pthread_mutex_lock(&v->lock);
+    bool has_news = !v->work && v->settled_n;
+    pthread_mutex_unlock(&v->lock);
+    return has_news;
+}
+
 static void *vet_main(void *arg)
 {
-    struct vet *v = arg;
-    vet_sweep_init(v);
+    struct vetter *t = arg;
+    struct vet *v = t->v;
+    bool is_first = t == &v->vetter[0];
     while (!vet_stops(v)) {
-        struct timespec until = later(vet_idle_ms(v));
-        struct work *w = work_take(v, &until);
+        if (has_news(v))
+            vet_settled_flush(v);
+        struct timespec until = later(is_first ? vet_idle_ms(v) : IDLE_MS_MAX);
+        struct work *w = work_take(t, &until);
         if (w && w->in)
-            vet_one(v, w);
+            vet_one(t, w);
         else if (w)
-            vet_gone(v, w);
-        else if (!vet_stops(v))
-            vet_idle(v);
+            vet_gone(t, w);
+        else if (is_first && !vet_stops(v))
+            vet_idle(t);
         free(w);
     }
     return NULL;
+}
+
+/* ---- one at an object ---- */
+
+static bool object_is_entered(const struct vet *v, const struct claim_key *key)
+{
+    for (unsigned i = 0; i < VET_THREADS; i++)
+        if (v->vetter[i].is_at_object && memcmp(&v->vetter[i].object, key, sizeof *key) == 0)
+            return true;
+    return false;
+}
+
+void object_enter(struct vetter *t, const struct artifact_id *id)
+{
+    struct claim_key key = claim_key_of(id);
+    pthread_mutex_lock(&t->v->lock);
+    assert(!t->is_at_object); /* two would be a way to wait for each other */
+    while (object_is_entered(t->v, &key))
+        pthread_cond_wait(&t->v->left, &t->v->lock);
+    t->object = key;
+    t->is_at_object = true;
+    pthread_mutex_unlock(&t->v->lock);
+}
+
+void object_leave(struct vetter *t)
+{
+    pthread_mutex_lock(&t->v->lock);
+    t->is_at_object = false;
+    pthread_cond_broadcast(&t->v->left);
+    pthread_mutex_unlock(&t->v->lock);
+}
+
+/* ---- made and freed ---- */
+
+static int threads_start(struct vet *v)
+{
+    int r = 0;
+    vet_sweep_init(v);
+    for (unsigned i = 0; r == 0 && i < VET_THREADS; i++) {
+        struct vetter *t = &v->vetter[i];
+        t->v = v;
+        r = arena_new(VET_ARENA_BYTES, &t->arena);
+        if (r == 0)
+            r = -pthread_create(&t->thread, NULL, vet_main, t);
+        t->has_thread = r == 0;
+    }
+    return r;
 }
 
 int vet_start(struct edge *edge, struct vet **ret_vet)
@@ -286,13 +354,11 @@ int vet_start(struct edge *edge, struct vet **ret_vet)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&v->came, &attr);
     pthread_condattr_destroy(&attr);
+    pthread_cond_init(&v->left, NULL);
     pthread_mutex_init(&v->lock, NULL);
     v->edge = edge;
     v->work_end = &v->work;
-    int r = arena_new(VET_ARENA_BYTES, &v->arena);
-    if (r == 0)
-        r = -pthread_create(&v->thread, NULL, vet_main, v);
-    v->has_thread = r == 0;
+    int r = threads_start(v);
     if (r < 0) {
         vet_free(v);
         return err_raise(r);
@@ -320,10 +386,11 @@ struct vet *vet_free(struct vet *v)
         return NULL;
     pthread_mutex_lock(&v->lock);
     v->stops = true;
-    pthread_cond_signal(&v->came);
+    pthread_cond_broadcast(&v->came);
     pthread_mutex_unlock(&v->lock);
-    if (v->has_thread)
-        pthread_join(v->thread, NULL);
+    for (unsigned i = 0; i < VET_THREADS; i++)
+        if (v->vetter[i].has_thread)
+            pthread_join(v->vetter[i].thread, NULL);
     work_drain(v);
     struct vetted *vetted = v->vetted, *vetted_next;
     HASH_CLEAR(hh, v->vetted);
@@ -338,7 +405,9 @@ struct vet *vet_free(struct vet *v)
         free(c);
     }
     free(v->settled);
-    arena_free(v->arena);
+    for (unsigned i = 0; i < VET_THREADS; i++)
+        arena_free(v->vetter[i].arena);
+    pthread_cond_destroy(&v->left);
     pthread_cond_destroy(&v->came);
     pthread_mutex_destroy(&v->lock);
     free(v);

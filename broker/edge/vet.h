@@ -1,5 +1,5 @@
-/* vet.h: the artifact thread: looks at the objects that a request names before the turn applies it,
- * and deletes objects that nothing refers to any more.
+/* vet.h: the artifact threads: they look at the objects that a request names before the turn
+ * applies it, and delete objects that nothing refers to any more.
  *
  * While a vetted request is on its way to its commit, its objects are claimed: what nothing refers
  * to yet must not be taken for garbage. A claim ends when the turn has answered the request; then
@@ -13,7 +13,7 @@ enum { VETS_MAX = 4096, VETS_BYTES_MAX = 64 << 20 };
 
 struct vet;
 MUST_USE int vet_start(struct edge *edge, struct vet **ret_vet);
-/* Stops the thread; requests that still wait are answered DRAINING. */
+/* Stops the threads; requests that still wait are answered DRAINING. */
 struct vet *vet_free(struct vet *v);
 DEFINE_FREEP(vet)
 

@@ -19,6 +19,7 @@
 
 /* One request at hand. */
 struct vetting {
+    struct vetter *by;
     struct vet *v;
     struct vetted *vetted;
     struct inbound *in;
@@ -65,20 +66,34 @@ static enum error_code source_too_large(struct vetting *g, const struct source_s
                (unsigned long long)seen->bytes_max);
 }
 
+/* It came outside the time of its URL. */
+static enum error_code url_time(struct vetting *g, int r, const char *class)
+{
+    if (r == ARTIFACTS_LATE)
+        return say(g, E_URL_EXPIRED, "the %s came more than an hour after its URL was given",
+                   class);
+    return say(g, E_URL_AHEAD, "the URL of the %s was given more than %d minutes ahead of now",
+               class, CLOCK_SKEW_MS_MAX / 60000);
+}
+
 static enum error_code source_take(struct vetting *g, const struct artifact_id *id,
                                    struct source_seen *seen)
 {
     uint64_t size = 0;
     struct artifact_check check = {.size = UINT64_MAX, .size_max = seen->bytes_max};
     int r = vet_claim(g->v, g->vetted, id);
+    object_enter(g->by, id);
     if (r == 0)
         r = artifacts_find(g->v->edge->artifacts, id, &size);
     if (r == ARTIFACTS_MISSING)
         r = artifacts_take(g->v->edge->artifacts, id, &check, &size);
+    object_leave(g->by);
     if (r == ARTIFACTS_MISSING)
         return say(g, E_SOURCE_MISSING, "account %s has uploaded no such source", id->account);
     if (r == ARTIFACTS_MISMATCH)
         return say(g, E_SOURCE_MISSING, "what account %s uploaded has another hash", id->account);
+    if (r == ARTIFACTS_LATE || r == ARTIFACTS_AHEAD)
+        return url_time(g, r, "source");
     seen->bytes = size;
     if (r == ARTIFACTS_TOO_LARGE || (r == 0 && size > seen->bytes_max))
         return source_too_large(g, seen);
@@ -173,6 +188,24 @@ static bool is_whole(const Rota__Artifact *a)
            a->blake2b.len == 32;
 }
 
+/* It is stored, as announced, or is now. ARTIFACTS_MISSING: it is not, and the lease is lost, too.
+ */
+static int artifact_have(struct vetting *g, const struct finishing *f, const struct artifact_id *id,
+                         const struct artifact_check *check)
+{
+    uint64_t size;
+    int r = vet_claim(g->v, g->vetted, id);
+    object_enter(g->by, id);
+    if (r == 0)
+        r = artifacts_find(g->v->edge->artifacts, id, &size);
+    if (r == 0 && size != check->size)
+        r = ARTIFACTS_MISMATCH;
+    if (r == ARTIFACTS_MISSING && f->has_lease)
+        r = artifacts_take(g->v->edge->artifacts, id, check, &size);
+    object_leave(g->by);
+    return r;
+}
+
 static enum error_code vet_artifact(struct vetting *g, const struct finishing *f,
                                     const Rota__Artifact *a)
 {
@@ -182,22 +215,17 @@ static enum error_code vet_artifact(struct vetting *g, const struct finishing *f
     struct artifact_id id = {.kind = a->kind, .account = f->account};
     struct artifact_check check = {
         .size = a->size, .size_max = a->size, .blake2b = a->blake2b.data};
-    uint64_t size;
     memcpy(id.sha256, a->sha256.data, sizeof id.sha256);
-    int r = vet_claim(g->v, g->vetted, &id);
-    if (r == 0)
-        r = artifacts_find(g->v->edge->artifacts, &id, &size);
-    if (r == 0 && size != a->size)
-        r = ARTIFACTS_MISMATCH;
+    int r = artifact_have(g, f, &id, &check);
     if (r == ARTIFACTS_MISSING && !f->has_lease)
         return say(g, E_LEASE_LOST, "the lease of %s is no longer yours", f->finish->lease->job);
-    if (r == ARTIFACTS_MISSING)
-        r = artifacts_take(g->v->edge->artifacts, &id, &check, &size);
     const char *class = artifact_class(a->kind);
     if (r == ARTIFACTS_MISSING)
         return say(g, E_OBJECT_MISMATCH, "the %s was never uploaded", class);
     if (r == ARTIFACTS_MISMATCH)
         return say(g, E_OBJECT_MISMATCH, "the uploaded %s differs from what was announced", class);
+    if (r == ARTIFACTS_LATE || r == ARTIFACTS_AHEAD)
+        return url_time(g, r, class);
     return r ? fault(g, r, "an artifact could not be stored") : E_OK;
 }
 
@@ -308,15 +336,15 @@ static enum error_code vet_by_op(struct vetting *g, const Rota__Request *request
     return E_OK;
 }
 
-enum error_code vet_request(struct vet *v, struct vetted *vetted, struct inbound *in)
+enum error_code vet_request(struct vetter *t, struct vetted *vetted, struct inbound *in)
 {
     AUTO(txn) txn = NULL;
-    struct vetting g = {.v = v, .vetted = vetted, .in = in};
-    arena_reset(v->arena);
-    Rota__Request *request = rota__request__unpack(arena_allocator(v->arena), in->n, in->bytes);
+    struct vetting g = {.by = t, .v = t->v, .vetted = vetted, .in = in};
+    arena_reset(t->arena);
+    Rota__Request *request = rota__request__unpack(arena_allocator(t->arena), in->n, in->bytes);
     if (!request)
         return E_MEMORY;
-    int r = store_snapshot(v->edge->store, &txn);
+    int r = store_snapshot(t->v->edge->store, &txn);
     if (r)
         return E_STORE_FAULT;
     g.txn = txn;

@@ -1,4 +1,4 @@
-/* vet_sweep.c: objects that go, on the vetting thread.
+/* vet_sweep.c: objects that go, on the artifact threads; the sweep on the first of them.
  *
  * One that a commit gave up is deleted from the store first and its row in `going` after that, by
  * the turn: whatever dies in between, the row asks again. Objects without any row (an upload that
@@ -34,18 +34,26 @@ static bool object_is_held(struct vet *v, const struct artifact_id *id)
     return r < 0 || (r == 0 && object.jobs > 0);
 }
 
-/* 0: it is gone, or somebody needs it; ARTIFACTS_AWAY: asked again later. */
-static int object_settle(void *arg, const struct artifact_id *id)
+static bool object_is_claimed(struct vet *v, const struct artifact_id *id)
 {
-    struct vet *v = arg;
     struct claim_key key = claim_key_of(id);
-    char why[160];
     pthread_mutex_lock(&v->lock);
     bool is_claimed = claim_find(v, &key) != NULL;
     pthread_mutex_unlock(&v->lock);
-    if (is_claimed || object_is_held(v, id))
-        return 0;
-    int r = artifacts_drop(v->edge->artifacts, id);
+    return is_claimed;
+}
+
+/* 0: it is gone, or somebody needs it; ARTIFACTS_AWAY: asked again later. Whoever claims it from
+ * now on enters it after this, and finds it gone. */
+static int object_settle(void *arg, const struct artifact_id *id)
+{
+    struct vetter *t = arg;
+    struct vet *v = t->v;
+    char why[160];
+    object_enter(t, id);
+    bool is_needed = object_is_claimed(v, id) || object_is_held(v, id);
+    int r = is_needed ? 0 : artifacts_drop(v->edge->artifacts, id);
+    object_leave(t);
     if (r < 0)
         log_warn("artifacts.drop_failed", "class=%s account=%s why=\"%s\"",
                  artifact_class(id->kind), id->account, err_trace(why, sizeof why));
@@ -53,39 +61,47 @@ static int object_settle(void *arg, const struct artifact_id *id)
 }
 
 /* The turn forgets that they were to go. When this is lost, it only asks once more. */
-static void settled_flush(struct vet *v)
+void vet_settled_flush(struct vet *v)
 {
-    struct inbound *news = v->settled_n ? calloc(1, sizeof *news) : NULL;
-    if (!news)
-        return;
-    *news = (struct inbound){
-        .kind = INBOUND_OBJECTS_SETTLED, .settled = v->settled, .settled_n = v->settled_n};
-    v->settled = NULL;
-    v->settled_n = 0;
-    if (inbox_push(v->edge->inbox, LANE_TURN, news) != 0)
+    struct inbound *news = calloc(1, sizeof *news);
+    pthread_mutex_lock(&v->lock);
+    bool has_news = news && v->settled_n;
+    if (has_news) {
+        *news = (struct inbound){
+            .kind = INBOUND_OBJECTS_SETTLED, .settled = v->settled, .settled_n = v->settled_n};
+        v->settled = NULL;
+        v->settled_n = 0;
+    }
+    pthread_mutex_unlock(&v->lock);
+    if (!has_news)
+        free(news);
+    else if (inbox_push(v->edge->inbox, LANE_TURN, news) != 0)
         inbound_free(news);
 }
 
 /* Told together, as each telling is a commit. */
 static void settled_add(struct vet *v, const struct work *w)
 {
+    pthread_mutex_lock(&v->lock);
     if (!v->settled)
         v->settled = calloc(SETTLED_MAX, sizeof *v->settled);
-    if (!v->settled)
-        return;
-    struct object_settled *s = &v->settled[v->settled_n++];
-    *s = (struct object_settled){.kind = (uint8_t)w->gone.kind, .account = w->account};
-    memcpy(s->sha256, w->gone.sha256, sizeof s->sha256);
-    if (v->settled_n == SETTLED_MAX)
-        settled_flush(v);
+    if (v->settled && v->settled_n < SETTLED_MAX) {
+        struct object_settled *s = &v->settled[v->settled_n++];
+        *s = (struct object_settled){.kind = (uint8_t)w->gone.kind, .account = w->account};
+        memcpy(s->sha256, w->gone.sha256, sizeof s->sha256);
+    }
+    bool is_full = v->settled_n == SETTLED_MAX;
+    pthread_mutex_unlock(&v->lock);
+    if (is_full)
+        vet_settled_flush(v);
 }
 
-void vet_gone(struct vet *v, const struct work *w)
+void vet_gone(struct vetter *t, const struct work *w)
 {
     struct artifact_id id = {.kind = (Rota__ObjectKind)w->gone.kind, .account = w->gone.account};
     memcpy(id.sha256, w->gone.sha256, sizeof id.sha256);
-    if (object_settle(v, &id) == 0 && w->account)
-        settled_add(v, w);
+    if (object_settle(t, &id) == 0 && w->account)
+        settled_add(t->v, w);
 }
 
 /* ---- the sweep ---- */
@@ -113,10 +129,11 @@ static void sweep_begin(struct vet *v, bool is_tight)
         sweep_end(v, r);
 }
 
-static void sweep_some(struct vet *v)
+static void sweep_some(struct vetter *t)
 {
+    struct vet *v = t->v;
     struct artifacts_walk walk = {
-        .now_ms = v->sweep.now_ms, .age_ms = v->sweep.age_ms, .visit = object_settle, .arg = v};
+        .now_ms = v->sweep.now_ms, .age_ms = v->sweep.age_ms, .visit = object_settle, .arg = t};
     int r = artifacts_walk_some(v->edge->artifacts, &walk, &v->sweep.place);
     if (r != 0 || v->sweep.place.is_end)
         sweep_end(v, r);
@@ -143,18 +160,17 @@ void vet_sweep_init(struct vet *v)
 uint64_t vet_idle_ms(const struct vet *v)
 {
     uint64_t now_ms = clock_boot_ms();
-    if (v->sweep.is_on || v->settled_n || v->sweep_ms <= now_ms)
+    if (v->sweep.is_on || v->sweep_ms <= now_ms)
         return 0;
     return v->sweep_ms - now_ms < LOOK_MS ? v->sweep_ms - now_ms : LOOK_MS;
 }
 
-void vet_idle(struct vet *v)
+void vet_idle(struct vetter *t)
 {
+    struct vet *v = t->v;
     uint64_t now_ms = clock_boot_ms();
-    if (v->settled_n) {
-        settled_flush(v);
-    } else if (v->sweep.is_on) {
-        sweep_some(v);
+    if (v->sweep.is_on) {
+        sweep_some(t);
     } else if (is_newly_full(v) || now_ms >= v->sweep_ms) {
         sweep_begin(v, v->is_full);
         v->sweep_ms = now_ms + SWEEP_MS;

@@ -4,6 +4,8 @@ to do at will. It accepts any signature; `pins` says whether it holds a body aga
     with Fake(pins=True) as s3:
         s3.faults = 2          # the next two requests are answered 503
         s3.cuts = 1            # the next one is cut off in the middle of its body
+        s3.refuses = True      # everything is answered 403
+        s3.stuck = "HEAD b/n"  # requests that begin so get no answer before s3.go.set(); s3.held has them
         s3.objects             # {"bucket/name": (bytes, modified_s)}
         s3.seen                # [("PUT", "bucket/name"), ...]
 """
@@ -49,6 +51,10 @@ class Handler(BaseHTTPRequestHandler):
         name = parts.path.lstrip("/")
         with fake.lock:
             fake.seen.append((self.command, name))
+        if fake.stuck and f"{self.command} {name}".startswith(fake.stuck):
+            fake.held.append(f"{self.command} {name}")
+            fake.go.wait(60)
+        with fake.lock:
             fault = fake.faults > 0
             fake.faults -= fault
             cut = not fault and fake.cuts > 0
@@ -56,6 +62,9 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) if not cut else b""
         if fault:
             self.refuse(503, "SlowDown")
+            return None
+        if fake.refuses:
+            self.refuse(403, "AccessDenied")
             return None
         if cut:
             if self.command == "GET":
@@ -137,6 +146,7 @@ class Fake:
         self.pins, self.faults, self.cuts, self.page = pins, 0, 0, 3
         self.objects, self.seen, self.lock = {}, [], threading.Lock()
         self.server, self.port, self.live = None, port, []
+        self.stuck, self.held, self.go, self.refuses = None, [], threading.Event(), False
 
     def __enter__(self):
         self.up()

@@ -129,6 +129,25 @@ def expiry(sign, body, path):
           f"{time.monotonic() - begun:.1f} s")
 
 
+def clocks_and_keys(sign, body, path):
+    """A clock of ours that is five minutes off loses nothing; and a URL that was signed by the key before is good for as
+    long as the service has that key, whichever signs now."""
+    off = {s: send("GET", sign("GET", path, 3600, -s))[0] for s in (-300, 0, 300)}
+    check(set(off.values()) == {200}, f"clocks: {off}")
+    s3, before = sign.s3, sign("GET", path)
+    admin = ("radosgw-admin", "-c", s3.conf, "-n", "client.admin", "key")
+    s3.run(*admin, "create", "--uid=rota", "--key-type=s3", "--access-key=NEXTKEY", "--secret-key=next-secret", timeout=60)
+    old, s3.id, s3.secret = s3.id, "NEXTKEY", "next-secret"
+    check(send("GET", sign("GET", path))[0] == 200 and send("GET", before)[0] == 200, "both keys are live")
+    s3.run(*admin, "rm", "--uid=rota", "--key-type=s3", f"--access-key={old}", timeout=60)
+    end = time.monotonic() + 30
+    while send("GET", before)[0] == 200:
+        check(time.monotonic() < end, "the key before is gone, and its URL is good")
+        time.sleep(0.1)
+    check(send("GET", sign("GET", path))[0] == 200, "the new key signs on")
+    print("clocks: 300 s off is taken; keys: the URL of the key before was good beside the new one, until that key went")
+
+
 def main():
     with Gateway() as s3:
         sign = Signer(s3)
@@ -139,6 +158,7 @@ def main():
         nothing_stays(sign, body, path)
         tampering(sign, body, path)
         expiry(sign, body, path)
+        clocks_and_keys(sign, body, path)
         with tempfile.TemporaryDirectory() as top:
             # the same questions as to every other store
             sys.argv = ["store_contract", s3.url, s3.credentials(f"{top}/credentials")]

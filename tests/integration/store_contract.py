@@ -134,6 +134,39 @@ def contract(name, store, pins):
     same(store.ask("find", *it), "missing", f"{name}: gone")
 
 
+def times(store):
+    """A URL of the files is good for an hour by the broker's clock, with five minutes to spare; none comes from a time
+    that is still to come."""
+    def one(ahead_s, upload=True):
+        body = os.urandom(60)
+        it = ("source", "acc", hashlib.sha256(body).hexdigest())
+        url = store.ask("invite", *it, 60, ahead_s).removeprefix("ok ")
+        if upload:
+            put(url, body, it[2])
+        return it, os.path.dirname(url.removeprefix("file://"))
+    for ahead_s, want in ((-3500, "ok 60"), (-3840, "ok 60"), (-3960, "late"), (-86400, "late"), (240, "ok 60"),
+                          (360, "ahead"), (86400, "ahead")):
+        it, folder = one(ahead_s)
+        same(store.ask("take", *it, 60), want, f"files: a URL given {-ahead_s} s ago")
+        check(not os.path.exists(folder), f"files: its place went, given {-ahead_s} s ago")
+        same(store.ask("find", *it), want if want == "ok 60" else "missing", "files: and what it brought")
+    body = os.urandom(60)  # another URL for the same is not spoilt by a bad one
+    it = ("source", "acc", hashlib.sha256(body).hexdigest())
+    for ahead_s in (-7200, 0, 7200):
+        put(store.ask("invite", *it, 60, ahead_s).removeprefix("ok "), body, it[2])
+    same(store.ask("take", *it, 60), "ok 60", "files: one of three URLs was in time")
+    # what is ahead is swept, used or not, and so is a file that says it comes from a far day
+    folders = {ahead_s: [one(ahead_s, upload)[1] for upload in (True, False)] for ahead_s in (0, 240, 360)}
+    it, far = one(0)
+    os.utime(f"{far}/object", (2 ** 32, 2 ** 32))
+    same(store.ask("sweep", 0, DAY), "ok", "files: sweep")
+    for ahead_s, both in folders.items():
+        same([os.path.exists(f) for f in both], [ahead_s <= 300] * 2, f"files: {ahead_s} s ahead, after a sweep")
+    check(os.path.exists(far), "files: a far day is none yet")
+    same(store.ask("sweep", DAY + 60, DAY), "ok", "files: sweep")
+    check(not os.path.exists(far), "files: an upload stays no longer for the day that its owner gave it")
+
+
 def faults(fake, store):
     """Two answers of 503 are got over; a service that stays away is named, soon at once, and found when it is back."""
     it = ("bundle", "acc", "ab" * 32)
@@ -253,6 +286,7 @@ def main():
     try:
         store = Store("local", f"{top}/files", "test")
         contract("files", store, pins=False)
+        times(store)
         store.close()
         for pins in (True, False):
             with Fake(pins=pins) as fake:

@@ -2,7 +2,7 @@
  *   store_drive local DIR ENVIRONMENT
  *   store_drive s3 s3://BUCKET[/PREFIX] ENDPOINT CREDENTIALS ENVIRONMENT
  * Reads commands, one a line, and answers each with one line:
- *   invite KIND ACCOUNT HASH SIZE         ok URL
+ *   invite KIND ACCOUNT HASH SIZE AHEAD_S ok URL       as if it were asked so much later
  *   url KIND ACCOUNT HASH                 ok URL
  *   find KIND ACCOUNT HASH                ok SIZE
  *   take KIND ACCOUNT HASH SIZE|-         ok SIZE      ("-": any size up to 1,000)
@@ -24,8 +24,8 @@ enum { WORDS_MAX = 8, READ_MAX = 4096 };
 
 static const char *outcome_name(int r)
 {
-    static const char *const names[] = {"ok",        "missing", "mismatch",    "too_many",
-                                        "too_large", "away",    "environment", "full"};
+    static const char *const names[] = {"ok",   "missing",     "mismatch", "too_many", "too_large",
+                                        "away", "environment", "full",     "late",     "ahead"};
     return r < 0 ? "fault" : names[r];
 }
 
@@ -109,8 +109,9 @@ static void object_command(struct artifacts *a, char **word, int n)
     if (!id_of(word, n, &id)) {
         puts("what?");
         fflush(stdout);
-    } else if (strcmp(word[0], "invite") == 0 && n == 5) {
-        r = artifacts_invite(a, &id, number(word[4]), clock_wall_ms(), url);
+    } else if (strcmp(word[0], "invite") == 0 && (n == 5 || n == 6)) {
+        uint64_t ahead_s = n == 6 ? number(word[5]) : 0; /* "-1" wraps, as it must */
+        r = artifacts_invite(a, &id, number(word[4]), clock_wall_ms() + ahead_s * 1000, url);
         answer(r, url);
     } else if (strcmp(word[0], "url") == 0) {
         r = artifacts_url(a, &id, clock_wall_ms(), url);

@@ -2,6 +2,7 @@
  * restart, and with more jobs than there is room for. */
 #undef NDEBUG
 #include "edge/spool.h"
+#include "folder.h"
 
 #include <assert.h>
 #include <setjmp.h>
@@ -10,21 +11,12 @@
 #include <stdint.h>
 /* cmocka needs the four above */
 #include <cmocka.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { PIECES = 3000, PIECE_MAX = 1500 };
 
 static char dir[sizeof "/tmp/rota-spool-XXXXXX"];
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-    (void)st;
-    (void)flag;
-    (void)at;
-    return remove(path);
-}
 
 static int up(void **state)
 {
@@ -36,7 +28,7 @@ static int up(void **state)
 static int down(void **state)
 {
     (void)state;
-    return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(dir);
 }
 
 static struct job_id id_of(unsigned n)

@@ -148,6 +148,66 @@ static void a_pool_says_what_stops_it(void **state)
     assert_non_null(strstr(again, "heat 4"));
 }
 
+static void what_stops_publishes_and_artifacts_stands_below_the_title(void **state)
+{
+    (void)state;
+    Rota__ArtifactStats store = ROTA__ARTIFACT_STATS__INIT;
+    store.kind = (char *)"bucket";
+    store.state = (char *)"ok";
+    store.error = (char *)"";
+    store.breaker = (char *)"closed";
+    stats.artifact_store = &store;
+    screen_check("busy_80x24", 80, 24, false); /* no alarm, no line */
+    store.state = (char *)"away";
+    store.error = (char *)"STORE_UNAVAILABLE";
+    store.text = (char *)"Connection timed out after 3000 ms";
+    store.open_until_ms = NOW_MS + 4000;
+    screen_check("alarm_80x24", 80, 24, false);
+    stats.store_full = true;
+    AUTO_FREE char *both = screen_text(100, 40, false);
+    assert_non_null(
+        strstr(both, "database full: publishes are refused   artifacts away, 4.0s left"));
+    lines_check(both, 100, 40);
+    stats.store_full = false;
+    store.state = (char *)"foreign";
+    store.error = (char *)"ENVIRONMENT_MISMATCH";
+    store.text = (char *)"it belongs to environment staging";
+    store.open_until_ms = 0;
+    AUTO_FREE char *foreign = screen_text(80, 24, false);
+    assert_non_null(strstr(foreign, "artifacts foreign: it belongs to environment staging"));
+    store.state = (char *)"full";
+    store.error = (char *)"";
+    store.full_percent = 93;
+    AUTO_FREE char *full = screen_text(60, 15, false);
+    assert_non_null(strstr(full, "artifacts: disk 93% full"));
+}
+
+/* In the worker's own line, where there is room; a narrow one keeps what it showed before. */
+static void what_a_worker_has_stands_in_its_line(void **state)
+{
+    (void)state;
+    Rota__Resources has = ROTA__RESOURCES__INIT, one = ROTA__RESOURCES__INIT;
+    char *nodes[] = {(char *)"v22.13.0", (char *)"v20.20.2", (char *)"v24.1.0"};
+    has.cpus = 16;
+    has.memory_bytes = UINT64_C(64) << 30;
+    has.node = nodes;
+    has.n_node = ARRAY_LEN(nodes);
+    one.cpus = 1;
+    one.memory_bytes = UINT64_C(2) << 30;
+    workers[0].resources = &has;
+    workers[2].resources = &one;
+    AUTO_FREE char *tall = screen_text(100, 40, false);
+    assert_non_null(strstr(tall, " build-1  bundle  16 cpus, 68.7 GB, node v22 v20 v24  "));
+    assert_non_null(strstr(tall, " build-2  bundle         "));
+    assert_non_null(strstr(tall, " build-3  task  1 cpu, 2.1 GB  "));
+    lines_check(tall, 100, 40);
+    for (int w = 50; w < 160; w++) {
+        AUTO_FREE char *text = screen_text(w, 40, false);
+        lines_check(text, w, 40);
+        assert_non_null(strstr(text, "2 of 2 slots   seen now"));
+    }
+}
+
 static void an_empty_queue_says_so(void **state)
 {
     (void)state;
@@ -313,6 +373,9 @@ int main(void)
         cmocka_unit_test_setup(a_tiny_terminal_says_what_it_needs, view_setup),
         cmocka_unit_test_setup(an_ascii_terminal_gets_ascii_only, view_setup),
         cmocka_unit_test_setup(a_pool_says_what_stops_it, view_setup),
+        cmocka_unit_test_setup(what_stops_publishes_and_artifacts_stands_below_the_title,
+                               view_setup),
+        cmocka_unit_test_setup(what_a_worker_has_stands_in_its_line, view_setup),
         cmocka_unit_test_setup(an_empty_queue_says_so, view_setup),
         cmocka_unit_test_setup(before_the_first_answer_it_says_where_it_asks, view_setup),
         cmocka_unit_test_setup(the_last_picture_stays_while_the_broker_is_away, view_setup),
