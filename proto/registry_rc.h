@@ -30,6 +30,10 @@ struct rc_row {
     char variable[RC_NAME_MAX + 1];
 };
 
+/* Between the lines of an app's .npmrc and those out of its .yarnrc.yml, where both are told one
+ * after the other. No line that this list lets through looks like it. */
+#define RC_OF_YARN "[.yarnrc.yml]"
+
 enum rc_outcome {
     RC_WRONG = 1, /* the value is none of this key; ret_row->key names it */
     RC_SECRET,    /* a secret in the clear, or of a kind that has no other form */

@@ -158,6 +158,7 @@ void job_print(const Rota__Job *job)
     row("account", "%s, tier %s", job->account,
         pb_word(&rota__tier__descriptor, (int)job->tier, tier));
     row("ref", "%s", job->ref);
+    row("commit", "%s", job->commit);
     row("class", "%s, pool %s, priority %u", job->class_, job->pool, job->priority);
     row("attempt", "%u of %u", job->attempt, job->attempts_max);
     running_print(job);

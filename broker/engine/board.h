@@ -18,6 +18,17 @@ enum {
     PHASE_NAME_MAX = 32,
     PROGRESS_TEXT_MAX = 160,
     VERSION_MAX = 32,
+    RESOURCE_NAMES_MAX = 160, /* bytes of all names together */
+    RESOURCE_WORD_MAX = 32,
+};
+
+/* What a worker says it has for its jobs. Names stand with a blank between them. */
+struct board_resources {
+    bool are_said;
+    uint32_t cpus;
+    uint64_t memory_bytes, workspace_bytes;
+    char nodes[RESOURCE_NAMES_MAX + 1], managers[RESOURCE_NAMES_MAX + 1];
+    char limits[RESOURCE_WORD_MAX + 1], isolation[RESOURCE_WORD_MAX + 1];
 };
 
 struct board_lease {
@@ -47,6 +58,7 @@ struct board_worker {
     uint64_t rss_bytes;
     char version[VERSION_MAX + 1];
     bool draining;
+    struct board_resources resources;
 };
 
 struct board_pool {

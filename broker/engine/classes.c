@@ -186,6 +186,19 @@ static int lease_class(struct turn *t, struct lease *l)
     return r;
 }
 
+/* The worker lacks what this app asks for, and an app may ask for what nobody has: no sign that the
+ * class is broken, or one account could close it for all. */
+static bool is_lack(const struct step *s)
+{
+    static const enum error_code lacks[] = {E_MANAGER_MISSING, E_NODE_UNAVAILABLE};
+    for (size_t i = 0; i < ARRAY_LEN(lacks); i++) {
+        const char *name = error_row(lacks[i])->name;
+        if (s->error_name.n == strlen(name) && memcmp(s->error_name.p, name, strlen(name)) == 0)
+            return true;
+    }
+    return false;
+}
+
 int class_run_ended(struct turn *t, struct lease *l, const struct step *s)
 {
     int r = lease_class(t, l);
@@ -195,7 +208,7 @@ int class_run_ended(struct turn *t, struct lease *l, const struct step *s)
     if (s->to == ROTA__STATE__SUCCEEDED || s->to == ROTA__STATE__FAILED ||
         s->to == ROTA__STATE__TIMED_OUT)
         breaker_good(&b, run_of(l));
-    else if (s->to == ROTA__STATE__CANCELLED || s->forgives)
+    else if (s->to == ROTA__STATE__CANCELLED || s->forgives || is_lack(s))
         breaker_void(&b, run_of(l));
     else
         breaker_fault(&b, run_of(l), t->bt_ms);

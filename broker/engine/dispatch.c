@@ -120,7 +120,17 @@ int lease_park(struct turn *t, const Rota__Lease *q, struct pool *pool, struct p
 
 /* ---- what a lease says ---- */
 
-static Rota__LeasedJob *leased_job(struct turn *t, const struct lease *l, const struct job_row *row)
+/* All zeroes when there is none. */
+static int state_get(struct turn *t, struct job_id job, struct state_row *ret_state)
+{
+    struct key_buf k;
+    *ret_state = (struct state_row){0};
+    int r = row_get(t->txn, &state_row_type, key_id(&k, job), ret_state);
+    return r == STORE_MISSING ? 0 : turn_store(r);
+}
+
+static Rota__LeasedJob *leased_job(struct turn *t, const struct lease *l, const struct job_row *row,
+                                   struct span commit)
 {
     Rota__LeasedJob *job = arena_alloc(t->fx->arena, sizeof *job);
     Rota__LeaseRef *ref = arena_alloc(t->fx->arena, sizeof *ref);
@@ -145,6 +155,7 @@ static Rota__LeasedJob *leased_job(struct turn *t, const struct lease *l, const 
     job->timeout_ms = l->timeout_ms;
     job->lease_ms = t->engine->config.lease_ms;
     job->published_ms = row->published_ms;
+    job->commit = turn_str(t, commit);
     return job;
 }
 
@@ -166,13 +177,16 @@ static int lease_replay(struct turn *t, const struct poll *p, Rota__LeaseResult 
         if (job_id_cmp(l->nonce, p->nonce) != 0)
             continue;
         struct job_row row;
+        struct state_row state;
         struct key_buf k;
         int r = turn_store(row_get(t->txn, &job_row_type, key_id(&k, l->job), &row));
+        if (r == 0)
+            r = state_get(t, l->job, &state);
         if (r != 0)
             return r;
         if (!result)
             result = lease_result(t, p->worker->leases_n);
-        Rota__LeasedJob *job = result ? leased_job(t, l, &row) : NULL;
+        Rota__LeasedJob *job = result ? leased_job(t, l, &row, state.commit) : NULL;
         if (!job)
             return err_raise(-ENOMEM);
         result->job[result->n_job++] = job;
@@ -245,23 +259,14 @@ static int dispatch_event(struct turn *t, const struct pool *p, const struct lea
     return event_append(t, event);
 }
 
-static int attempt_of(struct turn *t, struct job_id job, uint8_t *ret_attempt)
-{
-    struct state_row row = {0};
-    struct key_buf k;
-    int r = row_get(t->txn, &state_row_type, key_id(&k, job), &row);
-    *ret_attempt = (uint8_t)(row.attempt + 1);
-    return r == STORE_MISSING ? 0 : turn_store(r);
-}
-
 /* A new lease on `job`, in RAM and in the store. */
 static int lease_grant(struct turn *t, struct tally *tally, struct poll *poll, struct job_id job,
                        Rota__LeasedJob **ret_job, struct lease **ret_lease)
 {
     struct job_row row;
+    struct state_row state;
     struct key_buf k;
-    uint8_t attempt;
-    int r = attempt_of(t, job, &attempt);
+    int r = state_get(t, job, &state);
     if (r == 0)
         r = turn_store(row_get(t->txn, &job_row_type, key_id(&k, job), &row));
     if (r != 0)
@@ -273,13 +278,13 @@ static int lease_grant(struct turn *t, struct tally *tally, struct poll *poll, s
     l->epoch = t->cache->hot.epoch;
     l->token = tally->pool->rotation.number;
     l->tier = tally->account->tier;
-    l->attempt = attempt;
+    l->attempt = (uint8_t)(state.attempt + 1);
     l->granted_ms = t->now.wall_ms;
     l->granted_bt_ms = t->bt_ms;
     l->timeout_ms = row.timeout_ms;
     l->class = class_of(t->cache, row.class);
     l->silent_bt_ms = t->bt_ms + t->engine->config.lease_ms;
-    *ret_job = leased_job(t, l, &row);
+    *ret_job = leased_job(t, l, &row, state.commit);
     if (!*ret_job)
         return err_raise(-ENOMEM);
     alarm_set(&t->cache->alarms, &l->alarm, lease_due_ms(l), t->undo);

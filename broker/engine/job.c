@@ -204,7 +204,8 @@ static int enter_done(struct turn *t, const struct job *j, const struct step *s)
                             .artifact_bytes = s->artifact_bytes,
                             .pool = j->pool == j->home ? 0 : j->pool->number,
                             .is_refunded = job_is_refund(j, s),
-                            .charge_month = j->charge_month};
+                            .charge_month = j->charge_month,
+                            .commit = j->commit};
     struct key_buf k;
     struct mark_row mark = {{"", 0}};
     if (j->lease) {
@@ -261,9 +262,10 @@ static int state_write(struct turn *t, const struct job *j, const struct step *s
                             .by = s->by,
                             .error_name = s->error_name,
                             .error_text = s->error_text,
-                            .charge_month = j->charge_month};
+                            .charge_month = j->charge_month,
+                            .commit = j->commit};
     bool is_plain = !row.attempt && !row.priority && !row.pool && !row.state && !row.error_name.n &&
-                    !row.charge_month;
+                    !row.charge_month && !row.commit.n;
     if (!is_plain && !job_has_ended(s->to))
         return turn_store(row_put(t->txn, &state_row_type, key_id(&k, j->id), &row));
     if (was_born)

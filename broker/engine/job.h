@@ -37,6 +37,7 @@ struct job {
     uint32_t key_serial;
     uint64_t published_ms, finished_ms;
     uint16_t charge_month; /* that pays for it; 0: the month of its publish */
+    struct span commit;    /* arena: of a git source, what all attempts build; empty: not known */
     uint64_t due_ms;       /* DELAYED, with a row in `delayed` */
     uint8_t due_clock;
     uint16_t waits;         /* DELAYED: jobs it still waits for */

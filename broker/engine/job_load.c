@@ -6,6 +6,14 @@
 
 #include <errno.h>
 
+static int commit_keep(struct turn *t, struct job *j, struct span commit)
+{
+    if (!commit.n)
+        return 0;
+    j->commit = commit;
+    return turn_keep(t, &j->commit);
+}
+
 static int load_done(struct turn *t, struct job *j, bool *ret_found)
 {
     struct done_row row;
@@ -21,7 +29,7 @@ static int load_done(struct turn *t, struct job *j, bool *ret_found)
     j->charge_month = row.charge_month;
     if (row.pool && row.pool <= POOLS_MAX)
         j->pool = t->cache->pools[row.pool];
-    return 0;
+    return commit_keep(t, j, row.commit);
 }
 
 static int load_state(struct turn *t, struct job *j)
@@ -36,8 +44,9 @@ static int load_state(struct turn *t, struct job *j)
     if (row.pool && row.pool <= POOLS_MAX)
         j->pool = t->cache->pools[row.pool];
     j->charge_month = row.charge_month;
-    if (j->lease)
-        return 0;
+    r = commit_keep(t, j, row.commit);
+    if (r != 0 || j->lease)
+        return r;
     j->attempt = row.attempt;
     if (row.state)
         j->state = (Rota__State)row.state;

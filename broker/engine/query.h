@@ -8,6 +8,15 @@
 
 #include <base/arena.h>
 
+/* What the edge knows of the stores; each text is "" or as ArtifactStats says. */
+struct query_health {
+    const char *kind, *state, *error, *breaker;
+    char text[200];
+    uint32_t faults, full_percent;
+    uint64_t open_until_ms, since_ms; /* Unix time; 0: none */
+    bool store_is_full;
+};
+
 struct query {
     struct txn *txn; /* snapshot */
     struct board *board;
@@ -20,8 +29,9 @@ struct query {
     uint64_t wall_ms, boot_ms; /* now */
     uint64_t started_boot_ms;  /* when the broker began to serve */
     const char *environment;
-    const char *text; /* out: what happened, else NULL */
-    bool is_short;    /* out: the arena could not hold the answer */
+    const struct query_health *health; /* for stats; NULL: not known */
+    const char *text;                  /* out: what happened, else NULL */
+    bool is_short;                     /* out: the arena could not hold the answer */
 };
 
 /* status, list, stats, next, worker_list, account_list, app_list, key_list, ping; and watch without

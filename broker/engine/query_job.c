@@ -96,6 +96,7 @@ static void fill_done(struct query *q, const struct done_row *done, Rota__Job *j
     job->finished_ms = done->finished_ms;
     job->worker = query_str(q, done->worker);
     job->reason = query_str(q, done->reason);
+    job->commit = query_str(q, done->commit);
     job->superseded_by = query_text(q, superseded_by(job->reason));
     job->error = stored_error(q, done->error_name, done->error_text, done->error_hint);
     if (job->state == ROTA__STATE__SUCCEEDED)
@@ -103,9 +104,14 @@ static void fill_done(struct query *q, const struct done_row *done, Rota__Job *j
     fill_facts(q, done->facts, job);
 }
 
-static void fill_leased(struct query *q, struct job_id id, const struct lease_row *lease,
-                        Rota__Job *job)
+static int fill_leased(struct query *q, struct job_id id, const struct lease_row *lease,
+                       Rota__Job *job)
 {
+    struct state_row state;
+    int r = get_state_row(q, id, &state);
+    if (r < 0)
+        return err_pass(r);
+    job->commit = query_str(q, state.commit);
     job->state = ROTA__STATE__LEASED;
     job->pool = query_pool_name(q, lease->pool);
     job->cancelling = lease->cancel_ms != 0;
@@ -119,6 +125,7 @@ static void fill_leased(struct query *q, struct job_id id, const struct lease_ro
         job->message = query_text(q, seen.message);
         job->percent = seen.percent;
     }
+    return 0;
 }
 
 /* Of the jobs it was published to wait for, those that have not yet succeeded. */
@@ -166,6 +173,7 @@ static int fill_waiting(struct query *q, struct job_id id, const struct job_row 
         return err_pass(r);
     job->attempt = state.attempt;
     job->reason = query_str(q, state.reason);
+    job->commit = query_str(q, state.commit);
     job->error = stored_error(q, state.error_name, state.error_text, span_of("", 0));
     job->due_ms = state.due_ms;
     if (state.priority)
@@ -195,7 +203,7 @@ static int fill_place(struct query *q, struct job_id id, const struct job_row *r
         return r < 0 ? err_pass(r) : 0;
     r = row_get(q->txn, &lease_row_type, key_id(&k, id), &lease);
     if (r == 0)
-        fill_leased(q, id, &lease, job);
+        r = fill_leased(q, id, &lease, job);
     if (r != STORE_MISSING)
         return r < 0 ? err_pass(r) : 0;
     return fill_waiting(q, id, row, job);

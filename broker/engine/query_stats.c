@@ -96,15 +96,12 @@ static void pool_live(const struct board_pool *pools, size_t n, uint16_t pool,
 static Rota__ClassStats *class_new(struct query *q, struct span name, const struct class_row *row,
                                    uint64_t broker_ms)
 {
-    static const char *const words[] = {
-        [BREAKER_CLOSED] = "closed", [BREAKER_OPEN] = "open", [BREAKER_HALF_OPEN] = "half-open"};
     Rota__ClassStats *class;
     QUERY_NEW(q, class, Rota__ClassStats, rota__class_stats__init);
     if (!class)
         return NULL;
     class->class_ = query_str(q, name);
-    class->breaker =
-        query_text(q, row->breaker_state < ARRAY_LEN(words) ? words[row->breaker_state] : "");
+    class->breaker = query_text(q, breaker_word(row->breaker_state));
     class->faults = row->breaker_faults;
     class->paused = row->is_paused;
     if (row->breaker_until_ms > broker_ms)
@@ -221,6 +218,28 @@ static int stats_fill(struct query *q, Rota__StatsResult *result)
     return r ? err_pass(r) : fill_pools(q, &facts, result);
 }
 
+static void stats_health(struct query *q, Rota__StatsResult *result)
+{
+    const struct query_health *h = q->health;
+    Rota__ArtifactStats *store;
+    result->store_full = h && h->store_is_full;
+    if (!h)
+        return;
+    QUERY_NEW(q, store, Rota__ArtifactStats, rota__artifact_stats__init);
+    if (!store)
+        return;
+    store->kind = query_text(q, h->kind);
+    store->state = query_text(q, h->state);
+    store->error = query_text(q, h->error);
+    store->text = query_text(q, h->text);
+    store->breaker = query_text(q, h->breaker);
+    store->faults = h->faults;
+    store->open_until_ms = h->open_until_ms;
+    store->since_ms = h->since_ms;
+    store->full_percent = h->full_percent;
+    result->artifact_store = store;
+}
+
 static void stats_broker(struct query *q, Rota__StatsResult *result)
 {
     struct store_usage usage;
@@ -231,6 +250,7 @@ static void stats_broker(struct query *q, Rota__StatsResult *result)
     result->version = query_text(q, ROTA_VERSION);
     result->environment = query_text(q, q->environment);
     result->uptime_ms = q->boot_ms - q->started_boot_ms;
+    stats_health(q, result);
 }
 
 enum error_code query_stats(struct query *q)

@@ -77,6 +77,38 @@ static void fill_jobs(struct query *q, const struct board_worker *w, const struc
     }
 }
 
+/* Takes joined names apart again. */
+static void fill_names(struct query *q, const char *joined, char ***ret_names, size_t *ret_n)
+{
+    char **names = query_array(q, RESOURCE_NAMES_MAX / 2 + 1);
+    size_t n = 0;
+    for (const char *at = joined; names && *at;) {
+        size_t len = strcspn(at, " ");
+        names[n] = arena_printf(q->arena, "%.*s", (int)len, at);
+        q->is_short |= !names[n];
+        n += names[n] != NULL;
+        at += len + (at[len] == ' ');
+    }
+    *ret_names = names;
+    *ret_n = n;
+}
+
+static Rota__Resources *resources_new(struct query *q, const struct board_resources *r)
+{
+    Rota__Resources *to;
+    QUERY_NEW(q, to, Rota__Resources, rota__resources__init);
+    if (!to)
+        return NULL;
+    to->cpus = r->cpus;
+    to->memory_bytes = r->memory_bytes;
+    to->workspace_bytes = r->workspace_bytes;
+    fill_names(q, r->nodes, &to->node, &to->n_node);
+    fill_names(q, r->managers, &to->manager, &to->n_manager);
+    to->limits = query_text(q, r->limits);
+    to->isolation = query_text(q, r->isolation);
+    return to;
+}
+
 static Rota__WorkerStats *worker_new(struct query *q, const struct board_worker *w,
                                      uint64_t broker_ms)
 {
@@ -94,6 +126,8 @@ static Rota__WorkerStats *worker_new(struct query *q, const struct board_worker 
     stats->version = query_text(q, w->version);
     stats->rss_bytes = w->rss_bytes;
     stats->draining = w->draining;
+    if (w->resources.are_said)
+        stats->resources = resources_new(q, &w->resources);
     return stats;
 }
 

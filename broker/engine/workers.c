@@ -199,6 +199,34 @@ static void beat_park(struct turn *t, struct worker *w, const Rota__Heartbeat *q
     alarm_renew(t, w);
 }
 
+/* As many whole names as fit. */
+static void names_join(char to[RESOURCE_NAMES_MAX + 1], char *const *names, size_t n)
+{
+    size_t at = 0;
+    to[0] = '\0';
+    for (size_t i = 0; i < n; i++) {
+        size_t more = strlen(names[i]) + (at > 0);
+        if (!*names[i] || more > RESOURCE_NAMES_MAX - at)
+            continue;
+        snprintf(to + at, RESOURCE_NAMES_MAX + 1 - at, "%s%s", at ? " " : "", names[i]);
+        at += more;
+    }
+}
+
+static void resources_take(struct board_resources *to, const Rota__Resources *said)
+{
+    *to = (struct board_resources){.are_said = said != NULL};
+    if (!said)
+        return;
+    to->cpus = said->cpus;
+    to->memory_bytes = said->memory_bytes;
+    to->workspace_bytes = said->workspace_bytes;
+    names_join(to->nodes, said->node, said->n_node);
+    names_join(to->managers, said->manager, said->n_manager);
+    text_cut(to->limits, sizeof to->limits, said->limits);
+    text_cut(to->isolation, sizeof to->isolation, said->isolation);
+}
+
 int turn_heartbeat(struct turn *t, const Rota__Request *request, Rota__Reply *reply)
 {
     const Rota__Heartbeat *q = request->heartbeat;
@@ -216,6 +244,7 @@ int turn_heartbeat(struct turn *t, const Rota__Request *request, Rota__Reply *re
     w->facts.rss_bytes = q->rss_bytes;
     w->facts.draining = q->draining;
     snprintf(w->facts.version, sizeof w->facts.version, "%s", q->version);
+    resources_take(&w->facts.resources, q->resources);
     Rota__HeartbeatResult *result = beat_result(t, w, q->n_progress);
     r = result ? progress_all(t, w, q, result) : err_raise(-ENOMEM);
     if (r != 0)

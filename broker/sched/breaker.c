@@ -64,6 +64,13 @@ void breaker_void(struct breaker *b, uint64_t token)
     b->probe = 0;
 }
 
+const char *breaker_word(uint8_t state)
+{
+    static const char *const words[] = {
+        [BREAKER_CLOSED] = "closed", [BREAKER_OPEN] = "open", [BREAKER_HALF_OPEN] = "half-open"};
+    return state < sizeof words / sizeof *words ? words[state] : "";
+}
+
 bool breaker_is_valid(const struct breaker *b)
 {
     switch (b->state) {

@@ -38,11 +38,14 @@ void breaker_start(struct breaker *b, uint64_t token);
 /* The run `token` ended. Every run that was started is told once, by one of these:
  *   fault  the infrastructure failed it, its lost lease included
  *   good   the infrastructure did its part; a build that fails by its own fault is good, too
- *   void   neither is known: it was cancelled or put back
+ *   void   neither is known: it was cancelled or put back, or this worker lacks what the app needs
  * Only the probe's end counts while the breaker is not closed. */
 void breaker_fault(struct breaker *b, uint64_t token, uint64_t now_ms);
 void breaker_good(struct breaker *b, uint64_t token);
 void breaker_void(struct breaker *b, uint64_t token);
+
+/* "closed", "open", "half-open"; "" for a state that is none. */
+const char *breaker_word(uint8_t state);
 
 /* Could these values have been written by us? For records read back. */
 bool breaker_is_valid(const struct breaker *b);

@@ -1,12 +1,15 @@
 """git_source.py: a source out of git, from `rota publish` to the commit in the log, with real git on both sides.
 
 It matters because a ref moves and a token is worth stealing: what was built must be known to the commit, and the token
-may be seen by the git host alone. The repository has no lockfile, so each build ends right behind its fetch.
+may be seen by the git host alone. The repository has no lockfile, so each build ends right behind its fetch. Those that
+are killed on their way have one, and a registry that does not answer.
 """
 import glob
 import json
 import os
 import re
+import select
+import socket
 import subprocess
 
 from kit import Kit, check, main
@@ -70,6 +73,99 @@ def moved(kit, remote, url):
     kit.wait_state(job, "failed", seconds=60)
     log = kit.rota("logs", job).stdout
     check(f"is commit {after}" in log and before not in log, f"moved: {log}")
+
+
+class Stalled:
+    """A registry that takes connections and says nothing: an install is there when it is asked, and stays."""
+
+    def __enter__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.held = []
+        return self
+
+    def __exit__(self, kind, value, trace):
+        for one in [self.listener, *self.held]:
+            one.close()
+
+    def asked(self, kit, job, what, seconds=60):
+        """Returns when an install of this job has come."""
+        readable, _, _ = select.select([self.listener], [], [], seconds)
+        check(readable, f"{what}: no install came within {seconds} s: {kit.status(job)}\n{kit.rota('logs', job).stdout}")
+        self.held.append(self.listener.accept()[0])
+
+    def files(self):
+        at = {"version": "1.0.0", "integrity": "sha512-" + 86 * "A" + "=="}
+        lock = {"name": "app", "version": "1.0.0", "lockfileVersion": 3, "requires": True,
+                "packages": {"": {"name": "app", "version": "1.0.0", "dependencies": {"x": "1.0.0"}}, "node_modules/x": at}}
+        return {"package.json": json.dumps({"name": "app", "version": "1.0.0", "dependencies": {"x": "1.0.0"}}),
+                "package-lock.json": json.dumps(lock)}
+
+
+def cut_down(kit, remote, stalled, url, name):
+    """Publishes the branch `main`, kills the first attempt's worker behind the fetch; the job."""
+    job = kit.rota("publish", "--app", "app", "--platform", "ios", "--source", f"git:{url}@main").stdout.split()[0]
+    worker = pinning(kit, remote, stalled, f"{name}-1")
+    stalled.asked(kit, job, f"{name}, attempt 1")
+    worker.kill()
+    worker.wait()
+    return job
+
+
+def pinning(kit, remote, stalled, name):
+    return kit.worker("--git-host", f"127.0.0.1:{remote.git}", name=name,
+                      env={**remote.env, "NPM_CONFIG_REGISTRY": f"{stalled.url}/"})
+
+
+def pinned(remote, url):
+    """The branch moves between two attempts, and the job does not: it shows its commit, and builds that one."""
+    with Stalled() as stalled, Kit() as kit:
+        kit.start("--git-host", f"127.0.0.1:{remote.git}", "--lease-ms", "2000")
+        kit.rota("app", "create", "app")
+        commit = remote.repository("pinned.git", stalled.files())
+        first = commit({"a": "1"})
+        job = cut_down(kit, remote, stalled, f"{url}/pinned.git", "moves")
+        os.unlink(f"{remote.dir}/tree-pinned.git/package-lock.json")
+        second = commit({"a": "2"})  # whoever builds this one fails LOCKFILE_MISSING
+        seen = kit.status(job)
+        check(seen.get("commit") == first and seen["source"].endswith("@main"), f"status: {seen}")
+        check(re.search(rf"commit +{first}", kit.rota("status", job).stdout), "rota status does not show the commit")
+        worker = pinning(kit, remote, stalled, "moves-2")
+        kit.wait("attempt 2", lambda: kit.status(job)["attempt"] == 2 and kit.status(job)["state"] != "ready", 60)
+        kit.wait("attempt 2 to be past its fetch", lambda: kit.status(job).get("phase") not in ("", "fetch", None) or
+                 kit.status(job)["state"] == "failed", 60)
+        seen, log = kit.status(job), kit.rota("logs", job, ok=(0, 1)).stdout
+        check(seen["state"] != "failed", f"attempt 2 built another commit: {seen.get('error')}\n{log}")
+        stalled.asked(kit, job, "moves, attempt 2")
+        log = kit.rota("logs", job, ok=(0, 1)).stdout
+        check(f"is commit {first}, as an earlier attempt found it" in log and second not in log, f"attempt 2: {log}")
+        kit.rota("cancel", job)
+        kit.wait_state(job, "cancelled")
+        check(kit.status(job).get("commit") == first, "the commit of an ended job is gone")
+        worker.terminate()
+        worker.wait()
+        gone(kit, remote, stalled, url)
+        exact = kit.rota("publish", "--app", "app", "--platform", "ios", "--source",
+                         f"git:{url}/pinned.git@{second}").stdout.split()[0]
+        kit.wait_state(exact, "failed", seconds=60)
+        check("commit" not in kit.status(exact), "a job that names its commit has another")
+        print("attempt 2 built the commit of attempt 1, not the branch's new one; one that is gone is named")
+
+
+def gone(kit, remote, stalled, url):
+    """The commit is taken out of the repository between two attempts."""
+    commit = remote.repository("gone.git", stalled.files())
+    first = commit({"a": "1"})
+    job = cut_down(kit, remote, stalled, f"{url}/gone.git", "gone")
+    bare, tree = f"{remote.dir}/git/gone.git", f"{remote.dir}/tree-gone.git"
+    subprocess.run(["git", "-C", tree, "update-ref", "-d", "HEAD"], check=True)
+    commit({"a": "2"})
+    subprocess.run(["git", "-C", bare, "-c", "gc.pruneExpire=now", "gc", "-q", "--prune=now"], check=True)
+    check(subprocess.run(["git", "-C", bare, "cat-file", "-e", first], capture_output=True).returncode, "it is still there")
+    pinning(kit, remote, stalled, "gone-2")
+    kit.wait_state(job, "failed", seconds=60)
+    error = kit.status(job)["error"]
+    check(error["name"] == "GIT_COMMIT_GONE" and first in error["text"], f"a commit that is gone: {error}")
 
 
 def hostile(kit, remote, url):
@@ -154,6 +250,7 @@ def test():
         end = built(kit, f"{url}/open.git", "main")
         check(end[0] == "GIT_HOST_NOT_ALLOWED" and "this worker" in end[1], f"the worker's own list: {end[:2]}")
         leaks(kit, remote)
+        pinned(remote, url)
         print(f"{len([r for r in remote.requests if r['at'] == 'git'])} requests to git, none elsewhere")
         check(not [r for r in remote.requests if r["at"] != "git"], "another port was asked")
 

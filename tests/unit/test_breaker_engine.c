@@ -104,6 +104,40 @@ static void lost_leases_are_faults_and_builds_that_fail_are_not(void **state)
     state_is(k, "task", BREAKER_OPEN);
 }
 
+/* One attempt, given back by a worker that lacks what the app asks for. */
+static void run_lacking(struct engine_kit *k, const char *name)
+{
+    struct kit_run run;
+    Rota__Error error = ROTA__ERROR__INIT;
+    Rota__LeaseRelease q = ROTA__LEASE_RELEASE__INIT;
+    Rota__Request request = ROTA__REQUEST__INIT;
+    assert_true(kit_run(k, &tasks, &run));
+    error.name = (char *)name;
+    run.lease.ref.job = run.lease.job;
+    q.lease = &run.lease.ref;
+    q.infrastructure_fault = true;
+    q.error = &error;
+    request.op_case = ROTA__REQUEST__OP_LEASE_RELEASE;
+    request.lease_release = &q;
+    Rota__Reply *reply = kit_call(k, &request, NULL);
+    assert_string_equal(kit_error(reply), "");
+    assert_int_equal(reply->lease_release->state, ROTA__STATE__DELAYED);
+}
+
+/* Else one app whose package.json asks for a Node that nobody has would stop all builds. */
+static void an_app_that_asks_for_what_is_not_there_closes_nothing(void **state)
+{
+    struct engine_kit *k = *state;
+    begin(k, "task", 64);
+    for (unsigned i = 0; i < 2 * BREAKER_FAULTS; i++)
+        run_lacking(k, i % 2 ? "NODE_UNAVAILABLE" : "MANAGER_MISSING");
+    assert_int_equal(class_named(k, "task")->breaker.faults, 0);
+    state_is(k, "task", BREAKER_CLOSED);
+    for (unsigned i = 0; i < BREAKER_FAULTS; i++)
+        run_lacking(k, "REGISTRY_UNREACHABLE");
+    state_is(k, "task", BREAKER_OPEN);
+}
+
 static void what_says_nothing_does_not_count(void **state)
 {
     struct engine_kit *k = *state;
@@ -392,6 +426,7 @@ int main(void)
         ENGINE_CASE(eight_faults_open_and_one_good_probe_closes),
         ENGINE_CASE(each_failed_probe_doubles_the_time),
         ENGINE_CASE(lost_leases_are_faults_and_builds_that_fail_are_not),
+        ENGINE_CASE(an_app_that_asks_for_what_is_not_there_closes_nothing),
         ENGINE_CASE(what_says_nothing_does_not_count),
         ENGINE_CASE(only_the_probe_decides),
         ENGINE_CASE(every_state_survives_a_restart),

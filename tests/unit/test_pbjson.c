@@ -36,7 +36,12 @@ static void stats_are_the_contract(void **state)
     Rota__WorkerStats *workers[] = {&worker};
     char *classes[] = {(char *)"task"};
     Rota__StatsResult stats = ROTA__STATS_RESULT__INIT;
+    Rota__ArtifactStats store = ROTA__ARTIFACT_STATS__INIT;
     (void)state;
+    store.kind = (char *)"folder";
+    store.state = (char *)"ok";
+    store.full_percent = 7;
+    stats.artifact_store = &store;
     job.job = (char *)"job_x";
     worker.worker = (char *)"w";
     worker.class_ = classes;
@@ -59,7 +64,9 @@ static void stats_are_the_contract(void **state)
         "\"version\":\"\",\"rss_bytes\":0,\"draining\":false}],\"pools\":[],\"jobs\":0,"
         "\"events\":0,\"map_bytes\":0,\"map_bytes_max\":0,\"turns\":0,\"version\":\"\","
         "\"environment\":\"\",\"uptime_ms\":0,"
-        "\"reviews_open\":0,\"profile\":\"\",\"limits_version\":0}");
+        "\"reviews_open\":0,\"profile\":\"\",\"limits_version\":0,"
+        "\"artifact_store\":{\"kind\":\"folder\",\"state\":\"ok\",\"faults\":0,\"full_percent\":7},"
+        "\"store_full\":false}");
 }
 
 static void a_job_leaves_out_what_is_not_known(void **state)

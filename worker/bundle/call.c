@@ -58,6 +58,24 @@ int call_sign_download(struct work *w, Rota__Reply **ret_reply, const Rota__Sign
     return r;
 }
 
+int call_source_pin(struct work *w, const char *commit)
+{
+    Rota__Request request = ROTA__REQUEST__INIT;
+    Rota__SourcePin ask = ROTA__SOURCE_PIN__INIT;
+    AUTO_REPLY *reply = NULL;
+    ask.lease = w->build->lease;
+    ask.commit = (char *)commit;
+    request.op_case = ROTA__REQUEST__OP_SOURCE_PIN;
+    request.source_pin = &ask;
+    int r = rota_call(w->build->client, &request, 0, &reply);
+    if (r < 0)
+        return err_pass(r);
+    if (reply->error && (strcmp(reply->error->name, "FIELD_UNKNOWN") == 0 ||
+                         strcmp(reply->error->name, "OPERATION_UNKNOWN") == 0))
+        return 0; /* an older broker: each attempt builds what the ref is then */
+    return answer_check(w, reply, ROTA__REPLY__RESULT_SOURCE_PIN);
+}
+
 /* A bundle and its assets count together, and the broker refuses before the first is uploaded. */
 static uint64_t bundle_bytes(const struct build_result *r)
 {

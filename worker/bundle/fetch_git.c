@@ -1,8 +1,15 @@
 /* fetch_git.c: one step, and what its end means. Whether the host could be reached is the proxy's
- * word, not that of a program that reads what a stranger's server sends. */
+ * word, not that of a program that reads what a stranger's server sends.
+ *
+ * What a branch or a tag is may change while a job is tried. So the broker keeps the commit of the
+ * first fetch before the build goes on, and an attempt that is told a commit asks for nothing else.
+ */
 #include "fetch_git.h"
 
+#include "call.h"
 #include "step_net.h"
+
+#include <errno.h>
 
 #include <string.h>
 
@@ -31,6 +38,23 @@ static bool is_unauthorized(const struct work *w)
            strstr(w->result->text, "could not read Username");
 }
 
+/* What git says of a commit that the host does not have, or no longer hands out. */
+static bool is_commit_gone(const struct work *w)
+{
+    static const char *const said[] = {"not our ref", "unadvertised object",
+                                       "couldn't find remote ref"};
+    for (size_t i = 0; i < ARRAY_LEN(said); i++)
+        if (strstr(w->result->text, said[i]))
+            return true;
+    return false;
+}
+
+/* An earlier attempt was told so by the same host. */
+static bool is_pinned(const struct work *w)
+{
+    return w->build->commit && w->build->commit[0];
+}
+
 static void failure_explain(struct work *w, const struct source_ref *source)
 {
     const char *host = source->host.name, *token = step_net_secret(w, "ROTA_GIT_TOKEN");
@@ -48,13 +72,18 @@ static void failure_explain(struct work *w, const struct source_ref *source)
         build_fail(w->result, E_GIT_REFUSED, "%s:%u %s", host, port,
                    token ? "does not accept the app's ROTA_GIT_TOKEN for this repository"
                          : "wants a token, and the app has no ROTA_GIT_TOKEN");
+    else if (is_pinned(w) && is_commit_gone(w))
+        build_fail(w->result, E_GIT_COMMIT_GONE,
+                   "%s:%u no longer has commit %s, which an earlier attempt of this job fetched",
+                   host, port, source->ref);
 }
 
-static void commit_tell(struct work *w, const struct source_ref *source)
+static void commit_tell(struct work *w, const struct source_ref *asked)
 {
     const struct feedback *f = &w->feedback;
-    facts_source_set(&w->facts, source->url, f->commit);
-    work_say(w, "source: %s, `%s` is commit %s", source->url, source->ref, f->commit);
+    facts_source_set(&w->facts, asked->url, f->commit);
+    work_say(w, "source: %s, `%s` is commit %s%s", asked->url, asked->ref, f->commit,
+             is_pinned(w) ? ", as an earlier attempt found it" : "");
     if (f->has_submodules)
         work_say(w, "submodules are not fetched: what lies in them is missing from this build");
     work_say(w, "unpacked %llu entries, %llu bytes; left out %llu (node_modules, .npmrc)",
@@ -62,13 +91,28 @@ static void commit_tell(struct work *w, const struct source_ref *source)
              (unsigned long long)f->skipped);
 }
 
-int fetch_git(struct work *w, const struct source_ref *source)
+/* What is to be fetched: a commit that the job was given goes before the name that it came by. */
+static int source_choose(const struct work *w, const struct source_ref *asked,
+                         struct source_ref *ret_source)
 {
-    int r = host_check(w, source);
-    if (r != 0)
-        return r;
+    char text[SOURCE_TEXT_MAX + 1];
+    *ret_source = *asked;
+    if (!is_pinned(w))
+        return 0;
+    if (strlen(w->build->commit) != SOURCE_COMMIT_LEN)
+        return err_raise(-EPROTO);
+    memcpy(ret_source->ref, w->build->commit, SOURCE_COMMIT_LEN + 1);
+    source_ref_text(ret_source, text);
+    /* It becomes a word of a command: strict, whoever said it. */
+    if (source_ref_parse(span_str(text), ret_source) != 0 || !ret_source->is_commit)
+        return err_raise(-EPROTO);
+    return 0;
+}
+
+static int clone(struct work *w, const struct source_ref *source)
+{
     w->git = source;
-    r = work_step(w, STEP_CLONE, -1);
+    int r = work_step(w, STEP_CLONE, -1);
     w->git = NULL;
     if (r == WORK_ENDED)
         failure_explain(w, source);
@@ -79,6 +123,20 @@ int fetch_git(struct work *w, const struct source_ref *source)
                    source->ref);
         return WORK_ENDED;
     }
-    commit_tell(w, source);
     return 0;
+}
+
+int fetch_git(struct work *w, const struct source_ref *asked)
+{
+    struct source_ref source;
+    int r = host_check(w, asked);
+    if (r == 0)
+        r = source_choose(w, asked, &source);
+    if (r == 0)
+        r = clone(w, &source);
+    if (r == 0 && !source.is_commit)
+        r = call_source_pin(w, w->feedback.commit);
+    if (r == 0)
+        commit_tell(w, asked);
+    return r;
 }

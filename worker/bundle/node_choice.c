@@ -1,12 +1,15 @@
 /* node_choice.c: a wish that nobody can read is refused when the job says it; in package.json,
- * where npm itself only warns, it is left out with a word in the log. */
+ * where npm itself only warns, it is left out with a word in the log. A wish that this worker
+ * cannot meet is its fault and not the app's: it knows of no other worker, and another may have
+ * that Node.
+ */
 #include "node_choice.h"
 
 static int refuse(struct work *w, const char *whose, const char *range)
 {
     char there[NODES_TEXT_MAX];
     nodes_text(&w->setup->tools.nodes, there);
-    build_fail(w->result, E_NODE_UNAVAILABLE, "%s asks for Node %.200s; here there is %s", whose,
+    build_fail(w->result, E_NODE_UNAVAILABLE, "%s asks for Node %.200s; this worker has %s", whose,
                range, there);
     return WORK_ENDED;
 }
@@ -18,8 +21,12 @@ int node_choose(struct work *w, const char *told)
     if (!*range)
         return 0;
     int r = nodes_pick(&w->setup->tools.nodes, range, &w->node);
-    if (r == NODES_NONE || (r == NODES_UNREADABLE && *told))
+    if (r == NODES_NONE)
         return refuse(w, whose, range);
+    if (r == NODES_UNREADABLE && *told) {
+        build_fail(w->result, E_SPEC_INVALID, "`node` is no range of versions: %.200s", told);
+        return WORK_ENDED;
+    }
     if (r == NODES_UNREADABLE)
         work_say(w, "%s is no range of versions, and left out: %s", whose, range);
     else

@@ -4,5 +4,6 @@
 
 #include "work.h"
 
-/* `told`: the job's own wish, or empty. Behind STEP_VERIFY. WORK_ENDED: no Node here will do. */
+/* `told`: the job's own wish, or empty. Behind STEP_VERIFY. WORK_ENDED: no Node here will do,
+ * and another worker may try. */
 MUST_USE int node_choose(struct work *w, const char *told);
