@@ -28,6 +28,13 @@
 
 enum { PUMP_BYTES = 16384, PUMP_ROUNDS_MAX = 1024 };
 
+/* What ends the pump besides the end of init. */
+struct until {
+    int stop_fd;
+    uint64_t deadline_ms;
+    bool ticks;
+};
+
 struct child {
     const struct child_spec *spec;
     pid_t pid;
@@ -228,10 +235,10 @@ static void pump_rest(struct child *c)
         line_end(c);
 }
 
-static int poll_ms(const struct child_spec *s, uint64_t tick_at_ms)
+static int poll_ms(const struct until *u, uint64_t tick_at_ms)
 {
-    uint64_t now = clock_boot_ms(), at = s->deadline_ms;
-    if (s->tick && (at == 0 || tick_at_ms < at))
+    uint64_t now = clock_boot_ms(), at = u->deadline_ms;
+    if (u->ticks && (at == 0 || tick_at_ms < at))
         at = tick_at_ms;
     if (at == 0)
         return -1;
@@ -242,28 +249,28 @@ static int poll_ms(const struct child_spec *s, uint64_t tick_at_ms)
 static bool tick_kills(const struct child *c, uint64_t *tick_at_ms)
 {
     uint64_t now = clock_boot_ms();
-    if (!c->spec->tick || now < *tick_at_ms)
+    if (now < *tick_at_ms)
         return false;
     *tick_at_ms = now + c->spec->tick_ms;
     return c->spec->tick(c->spec->arg, c->pid) != 0;
 }
 
 /* Until init ends (0), or until it must. */
-static int child_pump(struct child *c)
+static int child_pump(struct child *c, const struct until *u)
 {
     uint64_t tick_at_ms = clock_boot_ms() + c->spec->tick_ms;
     for (;;) {
         struct pollfd p[] = {{.fd = c->pidfd, .events = POLLIN},
-                             {.fd = c->spec->stop_fd, .events = POLLIN},
+                             {.fd = u->stop_fd, .events = POLLIN},
                              {.fd = c->out[0], .events = POLLIN},
                              {.fd = c->line[0], .events = POLLIN}};
-        if (poll(p, ARRAY_LEN(p), poll_ms(c->spec, tick_at_ms)) < 0 && errno != EINTR)
+        if (poll(p, ARRAY_LEN(p), poll_ms(u, tick_at_ms)) < 0 && errno != EINTR)
             return err_raise(-errno);
         if (p[1].revents)
             return CHILD_STOPPED;
-        if (c->spec->deadline_ms > 0 && clock_boot_ms() >= c->spec->deadline_ms)
+        if (u->deadline_ms > 0 && clock_boot_ms() >= u->deadline_ms)
             return CHILD_DEADLINE;
-        if (tick_kills(c, &tick_at_ms))
+        if (u->ticks && tick_kills(c, &tick_at_ms))
             return CHILD_TICK;
         pump_out(c);
         pump_line(c);
@@ -272,11 +279,27 @@ static int child_pump(struct child *c)
     }
 }
 
+static void child_signal(const struct child *c, int signal)
+{
+    syscall(SYS_pidfd_send_signal, c->pidfd, signal, NULL, 0);
+}
+
+/* Init hands SIGTERM on. What the program still says is heard. True: it ended within its grace. */
+static bool child_ends_gently(struct child *c, int why)
+{
+    uint64_t grace_ms = c->spec->grace_ms;
+    if (grace_ms == 0 || (why != CHILD_STOPPED && why != CHILD_DEADLINE))
+        return false;
+    const struct until u = {.stop_fd = -1, .deadline_ms = clock_boot_ms() + grace_ms};
+    child_signal(c, SIGTERM);
+    return child_pump(c, &u) == 0;
+}
+
 /* SIGKILL to init takes the whole namespace; waitpid() returns only when all of it is gone. */
 static void child_reap(struct child *c, bool kills)
 {
     if (kills)
-        syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
+        child_signal(c, SIGKILL);
     while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
         continue;
 }
@@ -317,8 +340,9 @@ static int child_go(const struct child_spec *spec, struct child_end *ret_end, bo
         return err_pass(r);
     if ((r = child_start(&c)) < 0)
         return err_pass(r);
-    int ended = child_pump(&c);
-    child_reap(&c, ended != 0);
+    const struct until u = {spec->stop_fd, spec->deadline_ms, spec->tick != NULL};
+    int ended = child_pump(&c, &u);
+    child_reap(&c, ended != 0 && !child_ends_gently(&c, ended));
     pump_rest(&c);
     if (ended < 0)
         return err_pass(ended);

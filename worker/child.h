@@ -28,6 +28,9 @@ struct child_spec {
     size_t input_bytes;
     int stop_fd;          /* readable: kill; -1: none */
     uint64_t deadline_ms; /* clock_boot_ms() at which it is killed; 0: none */
+    /* Stopped, or at its deadline: the program's process group gets SIGTERM, and everything is
+     * killed when it has ended, or so long after; 0: killed at once. */
+    uint64_t grace_ms;
 
     /* Called on the thread of child_run(). NULL: stdout and stderr go to /dev/null; fd 3 is closed.
      * A line comes without its newline, NUL-terminated; one longer than CHILD_LINE_MAX comes cut,

@@ -140,16 +140,30 @@ __attribute__((noreturn)) static void program_start(const struct init_plan *p)
     leave(status, INIT_NO_EXEC, errno);
 }
 
-/* Reaps whatever ends until it is the program. */
+/* Before it has made its group the program stands in ours, which must not hear of this. */
+static void program_tell(pid_t program, int signal)
+{
+    if (kill(-program, signal) < 0)
+        kill(program, signal);
+}
+
+/* Reaps whatever ends until it is the program, and hands SIGTERM on to its process group. All
+ * signals are blocked here, so each of them waits until it is asked for. */
 static int program_wait(pid_t program)
 {
+    sigset_t heard;
+    sigemptyset(&heard);
+    sigaddset(&heard, SIGCHLD);
+    sigaddset(&heard, SIGTERM);
     for (;;) {
         int status = 0;
-        pid_t pid = waitpid(-1, &status, 0);
+        pid_t pid = waitpid(-1, &status, WNOHANG);
         if (pid == program)
             return status;
         if (pid < 0 && errno != EINTR)
             return 0x7f00; /* cannot be: the program is our child and not yet reaped */
+        if (pid == 0 && sigwaitinfo(&heard, NULL) == SIGTERM)
+            program_tell(program, SIGTERM);
     }
 }
 

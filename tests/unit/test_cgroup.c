@@ -2,6 +2,8 @@
  * v1 and with v2 show them. A wrong file or a wrong number is a limit that nobody keeps; a folder
  * that is somebody else's must stay as it is. */
 #undef NDEBUG
+#include "folder.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +12,6 @@
 #include <base/file.h>
 #include <cgroup.h>
 #include <cmocka.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,11 +50,6 @@ static void has(const char *path, const char *want)
         fail_msg("%s holds \"%s\", not \"%s\"", path, text, want);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    return remove(path);
-}
-
 static int make(void **state)
 {
     snprintf(top, sizeof top, "/tmp/rota-cgroup-XXXXXX");
@@ -64,7 +60,7 @@ static int make(void **state)
 
 static int drop(void **state)
 {
-    return nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(top);
 }
 
 static struct cgroups find(const char *told)

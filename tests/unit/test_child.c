@@ -227,6 +227,60 @@ static void a_stop_kills_the_whole_tree(void **state)
     close(w.read_fd);
 }
 
+/* Runs `script` with a grace and a stop after 300 ms; the milliseconds from the stop to the end. */
+static uint64_t run_with_grace(const char *script, uint64_t grace_ms)
+{
+    struct witness w = witness_open();
+    AUTO_FD stop = eventfd(0, EFD_CLOEXEC);
+    struct child_spec s = {
+        .stop_fd = stop, .grace_ms = grace_ms, .pass = {w.write_fd}, .pass_n = 1};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, stop_later, &stop), 0);
+    uint64_t began_ms = clock_boot_ms();
+    assert_int_equal(run(script, s, &heard, &end), CHILD_STOPPED);
+    uint64_t ms = clock_boot_ms() - began_ms;
+    pthread_join(thread, NULL);
+    close(w.write_fd);
+    assert_true(all_gone(w.read_fd, 0));
+    close(w.read_fd);
+    return ms - 300;
+}
+
+/* The host is not put back by a kill: a program that locked, mounted or rented something must be
+ * able to undo it, and what it says meanwhile is heard. */
+static void within_its_grace_a_program_cleans_up(void **state)
+{
+    uint64_t ms = run_with_grace("trap 'sleep 0.2; echo cleaned; echo undone >&3; exit 0' TERM; "
+                                 "echo on; sleep 1000 & wait",
+                                 5000);
+    assert_string_equal(heard.out, "on\ncleaned\n");
+    assert_int_equal(heard.lines_n, 1);
+    assert_string_equal(heard.lines[0], "undone");
+    assert_in_range(ms, 150, 3000);
+    printf("grace: of 5000 ms a program took %llu to clean up\n", (unsigned long long)ms);
+}
+
+/* Its children stand in its group, and hear of it too; those that left it die with the rest. */
+static void one_that_will_not_go_is_killed_when_the_grace_is_over(void **state)
+{
+    char script[640];
+    snprintf(script, sizeof script,
+             "sh -c 'trap \"echo child\" TERM; sleep 1000 & wait; wait' & trap '' TERM; %s"
+             "wait; sleep 1000",
+             tree);
+    uint64_t ms = run_with_grace(script, 600);
+    assert_string_equal(heard.out, "child\n");
+    assert_in_range(ms, 550, 2000);
+    printf("grace: 600 ms, all killed after %llu\n", (unsigned long long)ms);
+}
+
+static void without_a_grace_nothing_is_asked(void **state)
+{
+    uint64_t ms = run_with_grace("trap 'echo asked' TERM; echo on; sleep 1000 & wait; wait", 0);
+    assert_string_equal(heard.out, "on\n");
+    assert_true(ms < 1500);
+}
+
 static void a_deadline_kills_an_endless_loop(void **state)
 {
     uint64_t began_ms = clock_boot_ms();
@@ -340,6 +394,9 @@ int main(void)
         cmocka_unit_test(orphans_are_reaped),
         cmocka_unit_test(what_a_program_leaves_behind_is_gone_when_it_ends),
         cmocka_unit_test(a_stop_kills_the_whole_tree),
+        cmocka_unit_test(within_its_grace_a_program_cleans_up),
+        cmocka_unit_test(one_that_will_not_go_is_killed_when_the_grace_is_over),
+        cmocka_unit_test(without_a_grace_nothing_is_asked),
         cmocka_unit_test(a_deadline_kills_an_endless_loop),
         cmocka_unit_test(a_flood_of_output_ends_with_the_stop),
         cmocka_unit_test(a_program_that_cannot_start_says_why),

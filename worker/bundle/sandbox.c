@@ -196,21 +196,34 @@ static void add_step(struct line *l, const struct sandbox_run *run)
         add_all(l, (const char *const[]){"--args", run->source_fd < 0 ? "6" : "7", NULL});
 }
 
-/* rota-box sets the limits and becomes the program. */
-static void add_limits(struct line *l, const struct limits *limits)
+/* A quota lets a build use whichever processors are free; without one it is held to some. */
+static void add_cpus(struct line *l, const struct sandbox_run *run)
 {
+    unsigned slot = 0;
+    if (run->cgroups && run->cgroups->has_cpu)
+        return;
+    if (run->name)
+        sscanf(run->name, "slot-%u", &slot);
+    add(l, arena_printf(l->arena, "cpus=%u:%u", run->limits->cpus, slot));
+}
+
+/* rota-box sets the limits and becomes the program. */
+static void add_limits(struct line *l, const struct sandbox_run *run)
+{
+    const struct limits *limits = run->limits;
     add(l, "/rota/box");
     add(l, "confine");
     add(l, "core=1"); /* not 0: see private.c */
     add(l, arena_printf(l->arena, "fsize=%llu", (unsigned long long)limits->file_bytes));
     add(l, arena_printf(l->arena, "nofile=%u", limits->open_files));
     add(l, arena_printf(l->arena, "nproc=%u", limits->tasks));
+    add_cpus(l, run);
     add(l, "--");
 }
 
 static void add_command(struct line *l, const struct sandbox_run *run)
 {
-    add_limits(l, run->limits);
+    add_limits(l, run);
     if (run->step->has_net)
         add_all(l, (const char *const[]){"/rota/box", "forward", "/net/proxy.sock",
                                          NPMRC_PROXY_PORT, "--", NULL});
@@ -252,7 +265,8 @@ static bool status_read(int fd, int *ret_status)
 
 struct running {
     const struct sandbox_run *run;
-    int outcome; /* what the watchdog saw */
+    const struct cgroup *group; /* or NULL */
+    int outcome;                /* what a look saw */
 };
 
 static void on_output(void *arg, const void *p, size_t n)
@@ -267,11 +281,22 @@ static void on_line(void *arg, const char *line, size_t n, bool is_cut)
     g->run->line(g->run->arg, line, n, is_cut);
 }
 
+/* What the kernel's own counts say. Whoever met a limit is lost, whatever it makes of it: a tool
+ * may lose a worker for want of memory, start another, and end with 0; a fork bomb never ends. */
+static int group_look(const struct cgroup *group)
+{
+    struct cgroup_end counts;
+    cgroup_read(group, &counts);
+    return counts.oom_kills > 0 ? SANDBOX_MEMORY : counts.tasks_denied > 0 ? SANDBOX_TASKS : 0;
+}
+
 /* Looking costs little and lets at most a quarter of a second pass. A look that fails is left out:
  * the next one comes. */
 static int on_tick(void *arg, pid_t init)
 {
     struct running *g = arg;
+    if (g->group)
+        return g->outcome = group_look(g->group);
     struct watchdog_seen seen = {0};
     if (watchdog_look("/proc", init, &seen) < 0)
         return 0;
@@ -290,23 +315,18 @@ static int group_make(const struct sandbox_run *run, struct cgroup **ret_group)
     return r < 0 ? err_pass(r) : 0;
 }
 
-/* What the kernel's own counts say goes before what the program says of itself: a tool may lose a
- * worker for want of memory, start another, and end with 0. */
-static int end_judge(const struct running *g, int ended, const struct cgroup *group, int status)
+/* What was counted goes before what the program says of itself. */
+static int end_judge(const struct running *g, int ended, int status)
 {
-    struct cgroup_end counts = {0};
-    if (group)
-        cgroup_read(group, &counts);
+    int counted = g->group ? group_look(g->group) : 0;
     if (ended == CHILD_STOPPED)
         return SANDBOX_STOPPED;
     if (ended == CHILD_DEADLINE)
         return SANDBOX_DEADLINE;
     if (ended == CHILD_TICK)
         return g->outcome;
-    if (counts.oom_kills > 0)
-        return SANDBOX_MEMORY;
-    if (counts.tasks_denied > 0 && status != 0)
-        return SANDBOX_TASKS;
+    if (counted != 0)
+        return counted;
     return ended == 0 && status >= 0 ? 0 : SANDBOX_BROKEN;
 }
 
@@ -340,8 +360,7 @@ static int env_write(const char *const *env, int *ret_fd)
     return 0;
 }
 
-static struct child_spec spec_of(struct running *g, const char *const *argv,
-                                 const struct cgroup *group)
+static struct child_spec spec_of(struct running *g, const char *const *argv)
 {
     static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
     const struct sandbox_run *run = g->run;
@@ -355,10 +374,10 @@ static struct child_spec spec_of(struct running *g, const char *const *argv,
                                .output = on_output,
                                .line = run->line ? on_line : NULL,
                                .arg = g,
-                               .tick = group ? NULL : on_tick,
+                               .tick = on_tick,
                                .tick_ms = WATCHDOG_MS,
-                               .join = group ? group->procs : NULL,
-                               .join_n = group ? group->procs_n : 0};
+                               .join = g->group ? g->group->procs : NULL,
+                               .join_n = g->group ? g->group->procs_n : 0};
 }
 
 static int program_run(const struct sandbox_run *run, const char *const *argv, int *ret_status)
@@ -378,8 +397,8 @@ static int program_run(const struct sandbox_run *run, const char *const *argv, i
         return err_raise(-errno);
     AUTO_FD from = pipe_fds[0];
     AUTO_FD to = pipe_fds[1];
-    struct running g = {.run = run};
-    struct child_spec spec = spec_of(&g, argv, group);
+    struct running g = {.run = run, .group = group};
+    struct child_spec spec = spec_of(&g, argv);
     const int pass[] = {to, filter, run->source_fd, env};
     for (size_t i = 0; i < ARRAY_LEN(pass); i++)
         if (pass[i] >= 0)
@@ -391,7 +410,7 @@ static int program_run(const struct sandbox_run *run, const char *const *argv, i
     int status = -1;
     if (!status_read(from, &status))
         status = -1;
-    r = end_judge(&g, r, group, status);
+    r = end_judge(&g, r, status);
     if (r == 0)
         *ret_status = status;
     return r;

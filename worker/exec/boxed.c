@@ -7,6 +7,7 @@
 #include "explain.h"
 #include "frame.h"
 #include "outputs.h"
+#include "swap.h"
 #include "words.h"
 
 #include <base/clock.h>
@@ -96,6 +97,13 @@ int boxed_check(const struct runner_settings *s, char said[RUNNER_SAID_MAX])
         return RUNNER_UNUSABLE;
     }
     cgroups_here(s->cgroup, &setup.cgroups);
+    r = swap_check_here(&setup.root, &setup.cgroups, s->allow_swap, why);
+    if (r < 0)
+        return err_pass(r);
+    if (r > 0) {
+        snprintf(said, RUNNER_SAID_MAX, "%s", why);
+        return RUNNER_UNUSABLE;
+    }
     snprintf(said, RUNNER_SAID_MAX,
              "path=%.200s sandbox=yes limits-by=%s sandbox-uid=%u user-namespace=%s "
              "workspace_bytes=%llu",

@@ -1,5 +1,8 @@
 /* host.c: the program runs on the host's file system, in a pid namespace of its own: for the
- * operator's own programs and jobs that he trusts. */
+ * operator's own programs and jobs that he trusts.
+ *
+ * What it changes out there stays, so one that is stopped is asked first, by SIGTERM, and may clean
+ * up behind itself. A cancelled job is gone within 2 s: the grace takes half of them. */
 #include "child.h"
 #include "exec.h"
 
@@ -8,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { GRACE_MS = 1000 };
 
 int host_check(const struct runner_settings *s, char said[RUNNER_SAID_MAX])
 {
@@ -65,6 +70,7 @@ int host_run(struct build *b, struct build_result *ret)
                                     .input = b->spec,
                                     .input_bytes = b->spec_bytes,
                                     .stop_fd = b->stop_fd,
+                                    .grace_ms = GRACE_MS,
                                     .output = on_output,
                                     .line = on_line,
                                     .arg = &progress};

@@ -10,6 +10,7 @@
 #include "cgroup.h"
 
 #include <base/file.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -133,6 +134,19 @@ static bool v2_find(const struct cgroup_host *host, struct cgroups *g)
 
 static const char *const v1_controllers[CGROUP_FOLDERS_MAX] = {"memory", "pids", "cpu"};
 
+/* Groups of an agent that was killed are empty, and go; others are busy, and stay. In v2 whoever
+ * made our folder removes it whole. */
+static void v1_sweep(const char *folder)
+{
+    DIR *d = opendir(folder);
+    if (!d)
+        return;
+    for (struct dirent *e; (e = readdir(d));)
+        if (strncmp(e->d_name, "slot-", 5) == 0)
+            unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+    closedir(d);
+}
+
 static bool v1_find(const struct cgroup_host *host, struct cgroups *g)
 {
     if (!host->told || !host->told[0])
@@ -143,6 +157,8 @@ static bool v1_find(const struct cgroup_host *host, struct cgroups *g)
         if (access(g->folder[i], W_OK) < 0)
             return cannot(g, "v1 %s: %s", v1_controllers[i], strerror(errno));
     }
+    for (size_t i = 0; i < CGROUP_FOLDERS_MAX; i++)
+        v1_sweep(g->folder[i]);
     g->kind = CGROUP_V1;
     g->folders = CGROUP_FOLDERS_MAX;
     g->has_cpu = true;

@@ -8,6 +8,8 @@
  * nothing to sweep up after a killed one. */
 #include "space.h"
 
+#include "remains.h"
+
 #include <base/file.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -208,10 +210,9 @@ struct space *space_free(struct space *s)
 {
     if (!s)
         return NULL;
-    if (s->fd >= 0)
-        close(s->fd);
     umount2(s->path, MNT_DETACH | UMOUNT_NOFOLLOW);
     rmdir(s->path); /* not only for tidiness: see above */
+    remains_look(s->path, s->fd);
     free(s);
     return NULL;
 }

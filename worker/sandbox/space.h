@@ -40,7 +40,8 @@ struct space {
  * belonging to `owner`. */
 MUST_USE int space_new(const struct space_root *root, const char *name, uint64_t bytes, uid_t owner,
                        struct space **ret_space);
-/* Unmounts; the memory goes with the last process that used it. */
+/* Unmounts; the memory goes with the last process that used it. Looks whether there is one, or
+ * anything else of the job: remains.h. */
 struct space *space_free(struct space *s);
 DEFINE_FREEP(space)
 

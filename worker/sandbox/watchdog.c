@@ -154,3 +154,16 @@ int watchdog_look(const char *proc, pid_t top, struct watchdog_seen *ret_seen)
     free(w.process);
     return r < 0 ? err_pass(r) : 0;
 }
+
+int watchdog_find(const char *proc, pid_t top, bool (*visit)(void *arg, pid_t pid), void *arg)
+{
+    struct walk w = {0};
+    bool is_found = false;
+    int r = walk_all(&w, proc);
+    if (r == 0)
+        mark(&w, top);
+    for (size_t i = 0; r == 0 && i < w.n && !is_found; i++)
+        is_found = w.process[i].is_ours && visit(arg, w.process[i].pid);
+    free(w.process);
+    return r < 0 ? err_pass(r) : is_found ? WATCHDOG_FOUND : 0;
+}

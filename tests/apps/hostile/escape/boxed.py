@@ -22,14 +22,15 @@ with open("/w/app/params", "w") as f:
     f.writelines(f"{name}={value}\n" for name, value in PARAMS.items())
 sys.dont_write_bytecode = True
 sys.path.insert(0, "/in")
-import escape  # noqa: E402  (reads the params)
+import escape  # noqa: E402, F401  (its attempts enter the list)
+import rig  # noqa: E402  (reads the params)
 
 OWN = {"ROTA_JOB_ID", "ROTA_ACCOUNT", "ROTA_TIER", "ROTA_ATTEMPT", "TOKEN", "PATH", "HOME", "TMPDIR", "LANG", "CI",
        "NO_COLOR", "PWD", "LC_CTYPE"}
 # Whose answer is another one here than in a build.
 OTHER = {"finds a secret in its environment", "inherits a descriptor"}
-escape.attempts[:] = [(name, f) for name, f in escape.attempts if name not in OTHER]
-attempt = escape.attempt
+rig.attempts[:] = [(name, f) for name, f in rig.attempts if name not in OTHER]
+attempt = rig.attempt
 
 
 @attempt("finds more than its own variables")
@@ -39,7 +40,7 @@ def _():
 
 @attempt("finds another account's variable")
 def _():
-    return [v for v in os.environ.values() if escape.CANARY in v] or 1 / 0
+    return [v for v in os.environ.values() if rig.CANARY in v] or 1 / 0
 
 
 @attempt("inherits a descriptor")
@@ -65,7 +66,7 @@ def _():
 
 @attempt("changes its own program")
 def _():
-    return escape.write_to("/rota/run")
+    return rig.write_to("/rota/run")
 
 
 @attempt("replaces its own program")
@@ -90,17 +91,17 @@ def _():
 
 @attempt("changes what it may read")
 def _():
-    return escape.write_to("/in/escape.py")
+    return rig.write_to("/in/escape.py")
 
 
 @attempt("puts a file beside what it may read")
 def _():
-    return escape.write_to("/in/more.py")
+    return rig.write_to("/in/more.py")
 
 
 @attempt("climbs out of what it may read")
 def _():
-    return escape.any_has_canary([f"/in/..{PARAMS['host_file']}", f"/in/escape.py/..{PARAMS['host_file']}"])
+    return rig.any_has_canary([f"/in/..{PARAMS['host_file']}", f"/in/escape.py/..{PARAMS['host_file']}"])
 
 
 @attempt("lays a hard link to what it may read among its outputs")
@@ -136,7 +137,7 @@ def _():
 
 @attempt("finds the agent among the processes")
 def _():
-    return escape.call(62, int(PARAMS["agent_pid"]), 0) == 0
+    return rig.call(62, int(PARAMS["agent_pid"]), 0) == 0
 
 
 @attempt("reads the agent's key")
@@ -146,7 +147,7 @@ def _():
 
 @attempt("reads the agent's cache")
 def _():
-    return escape.listing(PARAMS["cache"])
+    return rig.listing(PARAMS["cache"])
 
 
 @attempt("connects to the broker")
@@ -163,7 +164,7 @@ def _():
 
 @attempt("writes the artifacts' folder")
 def _():
-    return escape.write_to(PARAMS["artifacts"] + "/pried")
+    return rig.write_to(PARAMS["artifacts"] + "/pried")
 
 
 @attempt("opens a terminal of the agent")
@@ -180,13 +181,13 @@ def _():
 @attempt("makes its limits those of root")
 def _():
     ctypes.set_errno(0)
-    return escape.call(302, 0, 7, ctypes.create_string_buffer(b"\xff" * 16), 0) == 0
+    return rig.call(302, 0, 7, ctypes.create_string_buffer(b"\xff" * 16), 0) == 0
 
 
 def main():
-    os.dup2(1, 3)  # where escape.py reports
-    escape.probe()
-    print(f"attempts {len(escape.attempts)}", flush=True)
+    os.dup2(1, 3)  # where attempts report
+    rig.probe()
+    print(f"attempts {len(rig.attempts)}", flush=True)
 
 
 main()
