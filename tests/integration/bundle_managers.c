@@ -13,15 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORKSPACE_MIB = 2048, LAYERS_MAX = 3 };
+enum { WORKSPACE_MIB = 2048, CACHE_MIB = 4096, LAYERS_MAX = 3 };
 
 static const char git_wish[] =
     "{\"name\":\"x\",\"version\":\"1.0.0\",\"dependencies\":{\"evil\":\"github:o/evil\"}}";
 
 /* One package that everybody can have, asked for by each manager's own lockfile. */
-#define ASKS   "{\"name\":\"x\",\"version\":\"1.0.0\",\"dependencies\":{\"nullthrows\":\"1.1.1\"}}"
-#define TEN(x) x x x x x x x x x x
-#define WRONG  "sha512-" TEN("AAAAAAAA") "AAAAAA=="
+#define ASKS      "{\"name\":\"x\",\"version\":\"1.0.0\",\"dependencies\":{\"nullthrows\":\"1.1.1\"}}"
+#define WORKSPACE "{\"name\":\"w\",\"version\":\"1.0.0\",\"private\":true,\"workspaces\":[\"p/*\"]}"
+#define TEN(x)    x x x x x x x x x x
+#define WRONG     "sha512-" TEN("AAAAAAAA") "AAAAAA=="
 
 static const char yarn_none[] = "# yarn lockfile v1\n";
 static const char yarn_wrong[] =
@@ -53,20 +54,33 @@ static const struct row {
     bool is_alone; /* only when named: without managers, or a registry */
     const char *layers[LAYERS_MAX];
     const char *first_at, *spec, *without;
-    struct pack_text text[2];
+    struct pack_text text[3];
     const char *platform;
     enum build_outcome outcome;
     enum error_code error;
     const char *says; /* in the error's text, or in the log of a success */
 } rows[] = {
+    /* Each app for both platforms; the second finds its packages in the cache. */
     {.name = "yarn-classic",
      .layers = {"hello", "yarn-classic"},
      .without = "package-lock.json",
      .outcome = BUILD_SUCCEEDED,
      .says = "yarn.lock: 290 packages, each from a registry and with integrity; yarn 1."},
+    {.name = "yarn-classic-ios",
+     .layers = {"hello", "yarn-classic"},
+     .without = "package-lock.json",
+     .platform = "ios",
+     .outcome = BUILD_SUCCEEDED,
+     .says = "yarn.lock: 290 packages, each from a registry and with integrity; yarn 1."},
     {.name = "yarn-berry",
      .layers = {"hello", "yarn-berry"},
      .without = "package-lock.json",
+     .outcome = BUILD_SUCCEEDED,
+     .says = "yarn.lock: 291 packages, each from a registry and with integrity; yarn 4."},
+    {.name = "yarn-berry-ios",
+     .layers = {"hello", "yarn-berry"},
+     .without = "package-lock.json",
+     .platform = "ios",
      .outcome = BUILD_SUCCEEDED,
      .says = "yarn.lock: 291 packages, each from a registry and with integrity; yarn 4."},
     {.name = "pnpm",
@@ -79,7 +93,7 @@ static const struct row {
      .without = "package-lock.json",
      .platform = "ios",
      .outcome = BUILD_SUCCEEDED,
-     .says = "pnpm-lock.yaml"},
+     .says = "pnpm-lock.yaml: 288 packages, each from a registry and with integrity; pnpm 10."},
     {.name = "workspace",
      .layers = {"hello", "workspace"},
      .first_at = "apps/mobile",
@@ -87,11 +101,42 @@ static const struct row {
      .spec = "{\"root\":\"apps/mobile\"}",
      .outcome = BUILD_SUCCEEDED,
      .says = "package-lock.json: 299 packages"},
+    {.name = "workspace-ios",
+     .layers = {"hello", "workspace"},
+     .first_at = "apps/mobile",
+     .without = "apps/mobile/package-lock.json",
+     .spec = "{\"root\":\"apps/mobile\"}",
+     .platform = "ios",
+     .outcome = BUILD_SUCCEEDED,
+     .says = "package-lock.json: 299 packages"},
+    {.name = "workspace-yarn",
+     .layers = {"hello", "workspace", "workspace-yarn"},
+     .first_at = "apps/mobile",
+     .without = "apps/mobile/package-lock.json",
+     .spec = "{\"root\":\"apps/mobile\"}",
+     .outcome = BUILD_SUCCEEDED,
+     .says = "yarn.lock: 290 packages, each from a registry and with integrity; yarn 1."},
+    {.name = "workspace-yarn-ios",
+     .layers = {"hello", "workspace", "workspace-yarn"},
+     .first_at = "apps/mobile",
+     .without = "apps/mobile/package-lock.json",
+     .spec = "{\"root\":\"apps/mobile\"}",
+     .platform = "ios",
+     .outcome = BUILD_SUCCEEDED,
+     .says = "yarn.lock: 290 packages, each from a registry and with integrity; yarn 1."},
     {.name = "workspace-pnpm",
      .layers = {"hello", "workspace", "workspace-pnpm"},
      .first_at = "apps/mobile",
      .without = "apps/mobile/package-lock.json",
      .spec = "{\"root\":\"apps/mobile\"}",
+     .outcome = BUILD_SUCCEEDED,
+     .says = "pnpm-lock.yaml: 288 packages"},
+    {.name = "workspace-pnpm-ios",
+     .layers = {"hello", "workspace", "workspace-pnpm"},
+     .first_at = "apps/mobile",
+     .without = "apps/mobile/package-lock.json",
+     .spec = "{\"root\":\"apps/mobile\"}",
+     .platform = "ios",
      .outcome = BUILD_SUCCEEDED,
      .says = "pnpm-lock.yaml: 288 packages"},
     /* The same folder with a lockfile of its own is an app of its own. */
@@ -126,12 +171,18 @@ static const struct row {
      .error = E_LOCKFILE_SOURCE,
      .says = "`evil`"},
     /* A lockfile that lacks a package, and one whose hash is of something else: every manager
-     * stops, whatever the lockfile left out. */
+     * stops, whatever the lockfile left out; Yarn 1 would not for a member of a workspace, so it is
+     * not asked. */
     {.name = "yarn-lacking",
      .text = {{"package.json", ASKS}, {"yarn.lock", yarn_none}},
      .outcome = BUILD_FAILED,
-     .error = E_INSTALL_FAILED,
-     .says = "lockfile needs to be updated"},
+     .error = E_LOCKFILE_INVALID,
+     .says = "no `nullthrows@1.1.1` (asked for by package.json)"},
+    {.name = "yarn-member-lacking",
+     .text = {{"package.json", WORKSPACE}, {"p/x/package.json", ASKS}, {"yarn.lock", yarn_none}},
+     .outcome = BUILD_FAILED,
+     .error = E_LOCKFILE_INVALID,
+     .says = "no `nullthrows@1.1.1` (asked for by p/x/package.json)"},
     {.name = "yarn-other-hash",
      .text = {{"package.json", ASKS}, {"yarn.lock", yarn_wrong}},
      .outcome = BUILD_FAILED,
@@ -139,6 +190,11 @@ static const struct row {
      .says = "Integrity check failed"},
     {.name = "berry-lacking",
      .text = {{"package.json", ASKS}, {"yarn.lock", berry_none}},
+     .outcome = BUILD_FAILED,
+     .error = E_INSTALL_FAILED,
+     .says = "YN0028"},
+    {.name = "berry-member-lacking",
+     .text = {{"package.json", WORKSPACE}, {"p/x/package.json", ASKS}, {"yarn.lock", berry_none}},
      .outcome = BUILD_FAILED,
      .error = E_INSTALL_FAILED,
      .says = "YN0028"},
@@ -197,7 +253,10 @@ static const struct row {
 static void check_success(const struct row *row, const struct build_result *r,
                           const struct kit_seen *seen)
 {
+    const char *bundle = row->platform ? "main.jsbundle" : "index.android.bundle";
     rows_expect(r->artifacts >= 4, row->name, "artifacts are missing");
+    rows_expect(strncmp(r->artifact[0].name, bundle, strlen(bundle)) == 0, row->name,
+                "the bundle is of another platform");
     rows_expect(r->artifact[0].size > 500000, row->name, "the bundle is too small to be one");
     rows_expect(strstr(seen->log, row->says) != NULL, row->name, row->says);
     rows_expect(strstr(seen->log, "https://") == NULL, row->name, "the log names an address");
@@ -252,6 +311,7 @@ int main(int argc, char **argv)
     const struct rows table = {.usage = "APPS_FOLDER [ROW...]",
                                .n = ARRAY_LEN(rows),
                                .workspace_bytes = (uint64_t)WORKSPACE_MIB << 20,
+                               .cache_bytes = (uint64_t)CACHE_MIB << 20,
                                .name = row_name,
                                .is_wanted = is_wanted,
                                .build = build,

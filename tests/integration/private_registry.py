@@ -28,11 +28,11 @@ def files(remote, npmrc, port=None):
             "package-lock.json": lockfile(remote, port), "index.js": "require('@corp/secret')", ".npmrc": npmrc}
 
 
-def built(kit, remote, commit, more):
+def built(kit, remote, commit, more, repository="app.git"):
     at = commit(more)
     before = len(remote.requests)
     job = kit.rota("publish", "--app", "app", "--platform", "ios", "--source",
-                   f"git:https://127.0.0.1:{remote.git}/app.git@{at}").stdout.split()[0]
+                   f"git:https://127.0.0.1:{remote.git}/{repository}@{at}").stdout.split()[0]
     kit.wait_state(job, "failed", "dead", "succeeded", seconds=90)
     error = kit.status(job)["error"]
     log = kit.rota("logs", job, ok=(0, 1)).stdout
@@ -133,4 +133,5 @@ def test():
         print(f"{asked} requests with the token, {len(remote.requests)} in all")
 
 
-main(test)
+if __name__ == "__main__":
+    main(test)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""swap_refused.py: a worker does not start where memory of builds could reach a swap area in the clear.
+"""swap_refused.py: a worker does not start where memory of builds could reach a swap area in the clear, whichever runner
+it has; one that runs a program on the host (--exec-host) makes no such promise, and starts.
 
 Why it matters: a page of a source that was swapped out stays on the disk when the build and its tmpfs are long gone.
 What the kernel says of its swap areas is laid over /proc/swaps in a mount namespace, so that no machine needs to swap.
@@ -8,7 +9,7 @@ import os
 import subprocess
 import sys
 
-from kit import Kit, check, main, program
+from kit import Failed, Kit, check, main, program
 
 HEAD = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
 
@@ -22,10 +23,14 @@ def argv_of(kit, swaps, *options):
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", shell, path, *worker]
 
 
-def refused(kit, swaps, name):
-    done = subprocess.run(argv_of(kit, swaps), capture_output=True, text=True, timeout=60)
+def refused(kit, swaps, name, *options):
+    try:
+        done = subprocess.run(argv_of(kit, swaps, *options), capture_output=True, text=True, timeout=30)
+    except subprocess.TimeoutExpired as e:
+        raise Failed(f"{swaps!r} {options}: it started: {(e.stderr or b'').decode()}")
     check(done.returncode == 78 and f"swap on {name}" in done.stderr and "--allow-swap" in done.stderr,
-          f"{swaps!r}: exit {done.returncode}: {done.stderr}")
+          f"{swaps!r} {options}: exit {done.returncode}: {done.stderr}")
+    check("--exec-host" not in done.stderr, f"it calls the host's file system a way out: {done.stderr}")
 
 
 def starts(kit, name, swaps, *options):
@@ -44,12 +49,18 @@ def test():
         if probe.returncode or os.geteuid():
             print("no mount namespace here: 0 workers tried")
             sys.exit(77)
-        refused(kit, "/dev/sda2\tpartition\t1000\t0\t-2\n", "/dev/sda2")
-        refused(kit, "/swapfile\tfile\t1000\t0\t-2\n", "/swapfile")
-        starts(kit, "none", "")
-        starts(kit, "zram", "/dev/zram97\tpartition\t1000\t0\t100\n")
-        starts(kit, "allowed", "/dev/sda2\tpartition\t1000\t0\t-2\n", "--allow-swap")
-    print("2 of 2 workers refused, 3 of 3 started without swap, on zram, and by --allow-swap")
+        os.chmod(kit.dir, 0o755)
+        boxed = ("--runner", f"exec:{kit.script('run', '#!/bin/sh')}")
+        disk, zram = "/dev/sda2\tpartition\t1000\t0\t-2\n", "/dev/zram97\tpartition\t1000\t0\t100\n"
+        for runner in ((), boxed):
+            refused(kit, disk, "/dev/sda2", *runner)
+            refused(kit, "/swapfile\tfile\t1000\t0\t-2\n", "/swapfile", *runner)
+            name = "boxed-" if runner else ""
+            starts(kit, f"{name}none", "", *runner)
+            starts(kit, f"{name}zram", zram, *runner)
+            starts(kit, f"{name}allowed", disk, *runner, "--allow-swap")
+        starts(kit, "host", disk, *boxed, "--exec-host")
+    print("4 of 4 workers refused, 6 of 6 started without swap, on zram, and by --allow-swap; builds and exec alike")
 
 
 main(test)

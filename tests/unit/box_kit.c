@@ -1,6 +1,7 @@
 /* box_kit.c: see box_kit.h. */
 #undef NDEBUG
 #include "box_kit.h"
+#include "folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +9,6 @@
 
 #include <base/file.h>
 #include <cmocka.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,14 +40,9 @@ void world_open(struct world *w, const struct file *files)
         put(w->app, files[i].path, files[i].text);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    return remove(path);
-}
-
 void world_close(struct world *w)
 {
-    nftw(w->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    folder_remove(w->top);
 }
 
 static int name_add(void *arg, const char *path, const struct stat *st)

@@ -197,6 +197,18 @@ static const struct refused {
      NULL,
      "MANAGER_SETTING",
      "line of its own"},
+    {{{"package.json", "{}"},
+      {"yarn.lock", BERRY},
+      {".yarnrc.yml", "nmMode: classic\nnpmAuthToken: s3cret\n"}},
+     NULL,
+     "NPMRC_SECRET",
+     ".yarnrc.yml line 2: `npmAuthToken` holds a secret"},
+    {{{"package.json", "{}"},
+      {"yarn.lock", BERRY},
+      {".yarnrc.yml", "npmRegistryServer: http://r.example/\n"}},
+     NULL,
+     "NPMRC_INVALID",
+     ".yarnrc.yml line 1: `npmRegistryServer`"},
     /* A line for YAML that is none for whoever counts newlines. */
     {{{"package.json", "{}"},
       {"yarn.lock", BERRY},
@@ -243,6 +255,21 @@ static void what_is_missing_or_broken_has_its_name(void **state)
     print_message("%zu sources refused\n", ARRAY_LEN(refusals));
 }
 
+/* Yarn's file beside another manager's lockfile is nobody's business, whatever it says. */
+static void the_file_of_another_manager_is_not_read(void **state)
+{
+    static const struct file files[][FILES_MAX] = {
+        {{"package.json", "{}"}, {"package-lock.json", NPM}, {".yarnrc.yml", "npmAuthToken: x\n"}},
+        {{"package.json", "{}"}, {"yarn.lock", YARN1}, {".yarnrc.yml", "npmAuthToken: x\n"}},
+        {{"package.json", "{}"}, {"pnpm-lock.yaml", PNPM}, {".yarnrc.yml", "a: {\n"}}};
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        struct world w;
+        world_open(&w, files[i]);
+        assert_int_equal(box_verify(w.app, ".", w.install, &w.found, &w.refusal), 0);
+        world_close(&w);
+    }
+}
+
 static void scripts_without_patches_do_not_matter(void **state)
 {
     static const struct file files[FILES_MAX] = {
@@ -276,14 +303,16 @@ static void settings_are_cut_to_the_list(void **state)
         {"yarn.lock", BERRY},
         {".yarnrc.yml", "# ours\nyarnPath: .yarn/releases/x.cjs\nnmHoistingLimits: workspaces\n"
                         "plugins:\n  - path: x\n    spec: y\npackageExtensions:\n  \"a@*\":\n"
-                        "    dependencies:\n      b: \"1\"\nnpmAuthToken: secret"}};
+                        "    dependencies:\n      b: \"1\"\nnpmRegistryServer: https://r.example\n"
+                        "npmScopes:\n  s:\n    npmAuthToken: ${TOKEN}\n    npmPublishRegistry: x\n"
+                        "enableScripts: true"}};
     struct world w;
     AUTO_FREE char *text = NULL;
     size_t n;
     char path[PATH_MAX];
     world_open(&w, files);
     assert_int_equal(box_verify(w.app, ".", w.install, &w.found, &w.refusal), 0);
-    assert_int_equal(w.found.left_out, 3);
+    assert_int_equal(w.found.left_out, 4); /* registries and tokens are not: the agent has them */
     snprintf(path, sizeof path, "%s/.yarnrc.yml", w.install);
     assert_int_equal(file_read(path, 4096, &text, &n), 0);
     assert_string_equal(text, "nmHoistingLimits: workspaces\npackageExtensions:\n  \"a@*\":\n"
@@ -331,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_source_has_its_manager),
         cmocka_unit_test(what_is_missing_or_broken_has_its_name),
+        cmocka_unit_test(the_file_of_another_manager_is_not_read),
         cmocka_unit_test(scripts_without_patches_do_not_matter),
         cmocka_unit_test(a_linked_package_file_is_not_followed),
         cmocka_unit_test(settings_are_cut_to_the_list),

@@ -3,6 +3,8 @@
  * that is not whole, nor the store outgrow its bound; and what a build uses must not go away under
  * it. */
 #undef NDEBUG
+#include "folder.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +17,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -59,15 +60,10 @@ static void world_open(struct world *w, uint64_t bound)
     opened(&w->cache, w->top, bound);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    return remove(path);
-}
-
 static void world_close(struct world *w)
 {
     cache_close(&w->cache);
-    nftw(w->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    folder_remove(w->top);
 }
 
 static struct cache_name name_of(const struct cache *c, enum cache_kind kind, unsigned key)

@@ -266,6 +266,7 @@ static void yarn_is_shown_places_without_hosts(void **state)
     assert_int_equal(lock_yarn(out, strlen(out), to, &lock, &refusal), BOX_REFUSED);
     fclose(to);
     assert_string_equal(refusal.name, "LOCKFILE_SOURCE");
+    lock_deinit(&lock);
 }
 
 static void patches_are_named(void **state)
@@ -325,6 +326,7 @@ static void real_cut(const char *file, lock_read *read, uint64_t packages)
 static void real_lockfiles_pass_and_their_cuts_are_safe(void **state)
 {
     real_cut("yarn-classic/yarn.lock", lock_yarn, 290);
+    real_cut("workspace-yarn/yarn.lock", lock_yarn, 290);
     real_cut("yarn-berry/yarn.lock", lock_berry, 291);
     real_cut("pnpm/pnpm-lock.yaml", lock_pnpm, 288);
     real_cut("hello/package-lock.json", lock_npm, 299);

@@ -3,6 +3,7 @@
  * matters because a source archive leaves the developer's machine. */
 #undef NDEBUG
 #include "cli/pack.h"
+#include "folder.h"
 #include "text.h"
 
 #include <archive.h>
@@ -10,7 +11,6 @@
 #include <base/auto.h>
 #include <base/file.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <locale.h>
 #include <setjmp.h>
 #include <sodium.h>
@@ -27,14 +27,6 @@
 
 static char folder[64];
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -45,7 +37,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(folder);
 }
 
 static void file_make(const char *name, const char *text)

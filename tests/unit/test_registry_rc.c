@@ -205,6 +205,36 @@ static void the_agent_judges_again(void **state)
     printf("%zu lines refused by the agent\n", ARRAY_LEN(rows));
 }
 
+/* Lines out of .yarnrc.yml: judged as the others, told by their own file's name, and nothing where
+ * the manager is not Yarn 2 or later. */
+static void the_lines_of_yarns_file_know_where_they_are_from(void **state)
+{
+    struct given g;
+    given_open(&g);
+    assert_int_equal(add(&g, "registry=https://main.example/npm/"), 0);
+    assert_int_equal(add(&g, RC_OF_YARN), 0);
+    assert_int_equal(add(&g, "registry=https://r.example/npm"), 0);
+    assert_int_equal(add(&g, "//r.example/npm/:_authToken=${NPM_TOKEN}"), 0);
+    assert_string_equal(g.rc->text, "registry=https://main.example/npm/\n"
+                                    "registry=https://r.example/npm\n"
+                                    "//r.example/npm/:_authToken=t0k3n\n");
+    assert_int_equal(add(&g, "registry=https://evil.example/"), APP_RC_REFUSED);
+    assert_non_null(strstr(g.result.text, "the app's .yarnrc.yml names the registry evil.example"));
+    assert_int_equal(add(&g, "//r.example/:_authToken=${PLAIN}"), APP_RC_REFUSED);
+    assert_non_null(strstr(g.result.text, "the app's .yarnrc.yml names ${PLAIN}"));
+    g.rc = app_rc_free(g.rc);
+    given_open(&g);
+    g.rc->is_yarn_unread = true;
+    assert_int_equal(add(&g, "registry=https://main.example/npm/"), 0);
+    assert_int_equal(add(&g, RC_OF_YARN), 0);
+    assert_int_equal(add(&g, "registry=https://evil.example/"), 0);
+    assert_int_equal(add(&g, "//r.example/npm/:_authToken=${NPM_TOKEN}"), 0);
+    assert_string_equal(g.rc->text, "registry=https://main.example/npm/\n");
+    assert_int_equal(g.rc->hosts.n, 1);
+    assert_false(g.rc->has_token);
+    g.rc = app_rc_free(g.rc);
+}
+
 static void the_text_has_a_bound(void **state)
 {
     struct given g;
@@ -261,6 +291,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_refused_without_its_value),
         cmocka_unit_test(a_token_reaches_its_line_alone),
         cmocka_unit_test(the_agent_judges_again),
+        cmocka_unit_test(the_lines_of_yarns_file_know_where_they_are_from),
         cmocka_unit_test(the_text_has_a_bound),
         cmocka_unit_test(a_list_with_a_slip_is_refused_at_start),
         cmocka_unit_test(hosts_reach_as_far_as_they_were_named),

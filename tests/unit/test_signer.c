@@ -4,11 +4,11 @@
  * comes. */
 #undef NDEBUG
 #include "edge/signer.h"
+#include "folder.h"
 
 #include <base/auto.h>
 #include <base/file.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
@@ -24,14 +24,6 @@
 
 static char data[64], first_id[SIGN_KEY_ID_LEN + 1];
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
 static int setup(void **state)
 {
     struct keys keys;
@@ -46,7 +38,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    return nftw(data, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(data);
 }
 
 /* The id of the key that a broker would start with; must start. */

@@ -3,11 +3,11 @@
  *
  * Why it matters: a page that was swapped out stays on the disk when the build is long gone. */
 #undef NDEBUG
+#include "folder.h"
 #include "swap.h"
 
 #include <base/file.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -127,18 +127,10 @@ static int begin(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
 static int end(void **state)
 {
     (void)state;
-    return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(dir);
 }
 
 int main(void)

@@ -3,6 +3,8 @@
  * honest ones, plain, gzip and zstd, must come out whole. The archives are real tars, written by
  * libarchive here. */
 #undef NDEBUG
+#include "folder.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +15,6 @@
 #include <box.h>
 #include <cmocka.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <locale.h>
 #include <stdio.h>
@@ -58,11 +59,6 @@ static void world_open(struct world *w, int (*filter)(struct archive *))
     assert_int_equal(archive_write_open_fd(w->out, w->archive_fd), ARCHIVE_OK);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    return remove(path);
-}
-
 static void world_close(struct world *w)
 {
     char text[16] = "";
@@ -73,7 +69,7 @@ static void world_close(struct world *w)
     assert_string_equal(text, "untouched");
     assert_int_equal(chdir("/"), 0);
     close(w->archive_fd);
-    nftw(w->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    folder_remove(w->top);
 }
 
 struct entry {
@@ -207,6 +203,35 @@ static void npmrc_files_are_put_aside(void **state)
     assert_int_equal(mkdir(w.aside, 0755), 0);
     add_zeros(&w, ".npmrc", 128ull * 1024);
     assert_refused(&w, "NPMRC_INVALID", "larger than");
+    world_close(&w);
+}
+
+/* Yarn's settings stay in the source, and go aside in copy: the program that judges registries sees
+ * nothing else of an app. */
+static void yarns_files_are_copied_aside(void **state)
+{
+    static const char *const want[] = {".yarnrc.yml", "packages/a/.yarnrc.yml"};
+    struct world w;
+    world_open(&w, archive_write_add_filter_gzip);
+    snprintf(w.aside, sizeof w.aside, "%s/aside", w.top);
+    assert_int_equal(mkdir(w.aside, 0755), 0);
+    add(&w, (struct entry){"./.yarnrc.yml", AE_IFREG, "nmMode: a", false});
+    add(&w, (struct entry){"packages/a/.yarnrc.yml", AE_IFREG, "nmMode: b", false});
+    add(&w, (struct entry){"node_modules/x/.yarnrc.yml", AE_IFREG, "x", false});
+    add(&w, (struct entry){"b/.yarnrc.yml", AE_IFLNK, "../.yarnrc.yml", false});
+    assert_int_equal(unpack(&w), 0);
+    assert_int_equal(w.count.aside, 2);
+    assert_int_equal(w.count.skipped, 1);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        char path[128], text[32] = "", also[32] = "";
+        assert_true(is_there(&w, want[i]));
+        snprintf(path, sizeof path, "%s/%s", w.aside, want[i]);
+        FILE *f = fopen(path, "re");
+        assert_true(f && fgets(text, sizeof text, f));
+        fclose(f);
+        snprintf(also, sizeof also, "nmMode: %c", "ab"[i]);
+        assert_string_equal(text, also);
+    }
     world_close(&w);
 }
 
@@ -401,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_tar_zst_comes_out_whole),
         cmocka_unit_test(node_modules_and_npmrc_are_left_out),
         cmocka_unit_test(npmrc_files_are_put_aside),
+        cmocka_unit_test(yarns_files_are_copied_aside),
         cmocka_unit_test(special_modes_are_dropped),
         cmocka_unit_test(each_way_out_is_refused),
         cmocka_unit_test(a_bomb_of_size_is_refused_before_it_is_written),

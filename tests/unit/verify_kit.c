@@ -3,11 +3,11 @@
 
 #include "cli/bundle.h"
 #include "edge/provenance.h"
+#include "folder.h"
 #include "text.h"
 
 #include <dsse.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,17 +213,9 @@ char *kit_dir(void)
     return dir;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
 void kit_dir_remove(char *dir)
 {
-    assert_int_equal(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    assert_int_equal(folder_remove(dir), 0);
     free(dir);
 }
 

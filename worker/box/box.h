@@ -37,12 +37,14 @@ extern const struct box_limits box_limits_default;
 
 struct unpack_count {
     uint64_t entries, bytes, skipped;
-    uint64_t aside; /* of the skipped, those put aside */
+    uint64_t aside; /* .npmrc files, all of them skipped, and copies of .yarnrc.yml files */
 };
 
 struct unpack_to {
     const char *folder;
-    const char *aside; /* absolute: .npmrc files go there, under the same names; NULL: nowhere */
+    /* Absolute: .npmrc files go there, and copies of .yarnrc.yml files, under the same names; NULL:
+     * nowhere. */
+    const char *aside;
 };
 
 /* Unpacks a tar (plain, gzip or zstd) from `fd`. Folders named node_modules are left out: packages
@@ -72,8 +74,8 @@ struct verified {
  * it belongs to, its lockfile and its package manager's settings. Then puts into `to`, at the same
  * places below it, all that the manager gets to see: every package.json of the workspace, the
  * lockfile, allowed settings, patches. Refuses PACKAGE_JSON_INVALID, PACKAGE_NEEDS_SCRIPT,
- * MANAGER_UNKNOWN, MANAGER_SETTING, LOCKFILE_MISSING, LOCKFILE_AMBIGUOUS, LOCKFILE_INVALID,
- * LOCKFILE_SOURCE, LOCKFILE_INTEGRITY. */
+ * MANAGER_UNKNOWN, MANAGER_SETTING, NPMRC_INVALID, NPMRC_SECRET, LOCKFILE_MISSING,
+ * LOCKFILE_AMBIGUOUS, LOCKFILE_INVALID, LOCKFILE_SOURCE, LOCKFILE_INTEGRITY. */
 MUST_USE int box_verify(const char *source, const char *app, const char *to,
                         struct verified *ret_verified, struct box_refusal *ret_refusal);
 

@@ -8,6 +8,7 @@
 
 #include "box.h"
 #include "names.h"
+#include "pins.h"
 
 #include <stdio.h>
 
@@ -19,6 +20,7 @@ struct lock {
     unsigned version;  /* of the format */
     char cache_key[LOCK_KEY_MAX]; /* berry: how the hashes were made; "10c0" */
     struct names patches;         /* files of the source that change packages */
+    struct pins pins;             /* Yarn 1: by range, and what its packages ask for */
 };
 
 void lock_deinit(struct lock *lock);

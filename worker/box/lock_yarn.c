@@ -11,7 +11,7 @@
  * same to Yarn as here. An entry without `resolved` would make Yarn forget version and hash and ask
  * anew, so one is written from name and version; and each is written without its host, because Yarn
  * reads such a place at the registry that is configured, scopes included, and then checks the hash.
- */
+ * What is pinned and what is asked for go into the lock's pins, for pinned.c to compare. */
 #include "lock.h"
 #include "origin.h"
 
@@ -102,6 +102,14 @@ static int place_put(struct yarn *y)
     return 0;
 }
 
+static int pinned(struct yarn *y, int r)
+{
+    if (r == PINS_FULL)
+        return BOX_REFUSE(y->refusal, LOCKFILE_INVALID, "yarn.lock has more than %d names",
+                          PINS_MAX);
+    return r < 0 ? err_pass(r) : 0;
+}
+
 static int entry_end(struct yarn *y)
 {
     if (!y->is_open)
@@ -114,7 +122,7 @@ static int entry_end(struct yarn *y)
                           y->version);
     y->lock->packages++;
     y->is_open = false;
-    return 0;
+    return pinned(y, pins_entry_end(&y->lock->pins, y->version));
 }
 
 /* "name@range"; an alias ("x@npm:real@1") lies under the name it stands for. */
@@ -124,6 +132,9 @@ static int pattern_read(struct yarn *y, const struct word *w, bool is_first)
     size_t n = word_copy(w, pattern, sizeof pattern) ? origin_name_len(pattern) : 0;
     if (n == 0)
         return bad_line(y);
+    int r = pinned(y, pins_key(&y->lock->pins, pattern));
+    if (r != 0)
+        return r;
     const char *range = pattern + n + 1;
     pattern[n] = 0;
     if (origin_is_foreign(range))
@@ -250,7 +261,7 @@ static int member_line(struct yarn *y, const char *from, const char *end)
 static int wish_line(struct yarn *y, const char *from, const char *end)
 {
     const char *p = from + 4;
-    char name[ENTRY_NAME_MAX], range[PLACE_MAX];
+    char name[ENTRY_NAME_MAX], range[PLACE_MAX] = "";
     struct word n, w;
     if (!y->is_in_list || !word_take(&p, end, &n) || p == end || *p++ != ' ' ||
         !word_take(&p, end, &w) || p != end || !word_copy(&n, name, sizeof name))
@@ -261,7 +272,7 @@ static int wish_line(struct yarn *y, const char *from, const char *end)
         return BOX_REFUSE(y->refusal, LOCKFILE_SOURCE, "`%s` (asked for by %s) comes from `%s`",
                           name, y->name, range);
     put(y, from, (size_t)(end - from));
-    return 0;
+    return pinned(y, pins_wish(&y->lock->pins, name, range, y->name));
 }
 
 static int line_read(struct yarn *y, const char *p, const char *end)

@@ -1,6 +1,6 @@
 /* main.c: rota-box, what the worker runs inside the sandbox for its own steps.
  *
- *   rota-box unpack DIR ASIDE    archive on fd 6; .npmrc files go aside
+ *   rota-box unpack DIR ASIDE    archive on fd 6; .npmrc files go aside, .yarnrc.yml in copy
  *   rota-box clone DIR ASIDE TMP URL REF
  *   rota-box npmrc ASIDE
  *   rota-box verify SOURCE INSTALL ROOT      ROOT: the app's folder below SOURCE
@@ -19,11 +19,13 @@
 #include "confine.h"
 #include "forward.h"
 #include "npmrc.h"
+#include "registries.h"
 
 #include <base/exit.h>
 #include <errno.h>
 #include <jansson.h>
 #include <locale.h>
+#include <registry_rc.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,10 +94,23 @@ static int say_left_out(void *arg, const char *key)
     return 0;
 }
 
+/* Whether the app's manager reads Yarn's file is the agent's to know, so what follows that line is
+ * the agent's to take or leave. `verify` has refused what is wrong in it, if Yarn reads it. */
+static int yarn_say(const char *folder)
+{
+    const struct npmrc_reader reader = {.line = say_rc};
+    struct box_refusal ignored;
+    say_rc(NULL, RC_OF_YARN);
+    int r = registries_read_in(folder, &reader, &ignored);
+    return r == BOX_REFUSED ? 0 : r;
+}
+
 static int run_npmrc(char **args, struct box_refusal *refusal)
 {
     const struct npmrc_reader reader = {.line = say_rc, .left_out = say_left_out};
     int r = box_npmrc(args[0], &reader, refusal);
+    if (r == 0)
+        r = yarn_say(args[0]);
     if (r == 0)
         say(json_pack("{ss}", "type", "done"));
     return r;

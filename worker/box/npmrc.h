@@ -1,5 +1,5 @@
 /* npmrc.h: the app's own .npmrc, which the unpacker put aside, read by the list of
- * proto/registry_rc.h. */
+ * proto/registry_rc.h. registries.h does the same for Yarn's file. */
 #pragma once
 
 #include "box.h"

@@ -1,4 +1,6 @@
-/* settings.c: .yarnrc.yml and pnpm-workspace.yaml, cut down to the names on a list.
+/* settings.c: .yarnrc.yml and pnpm-workspace.yaml, cut down to the names on a list; what is left
+ * out is named in the log. Yarn's registries and tokens are judged here, and reach the install
+ * through the agent (registries.h).
  *
  * A file is cut by lines: its outermost map must be written in block style, one name at the
  * beginning of a line, as both managers write it. Never on the lists: what names programs, plugins
@@ -8,6 +10,7 @@
 
 #include "doc.h"
 #include "package.h"
+#include "registries.h"
 
 #include <base/auto.h>
 #include <base/file.h>
@@ -15,7 +18,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-enum { SETTINGS_BYTES_MAX = 1 << 20, SETTINGS_MAX = 256 };
+enum { SETTINGS_BYTES_MAX = REGISTRIES_BYTES_MAX, SETTINGS_MAX = 256, NAME_SHOWN_MAX = 64 };
 
 static const char *const yarn_allowed[] = {
     "catalog", "catalogs",         "enableTransparentWorkspaces", "nmHoistingLimits",
@@ -57,12 +60,14 @@ static const char *const pnpm_allowed[] = {"allowedDeprecatedVersions",
 
 struct setting {
     unsigned line; /* where its name stands */
-    bool is_allowed;
+    bool is_allowed, is_registry;
+    char name[NAME_SHOWN_MAX + 1];
 };
 
 struct settings {
     const char *file;
     const char *const *allowed;
+    bool has_registries;
     struct lock *lock;
     struct box_refusal *refusal;
     struct setting v[SETTINGS_MAX];
@@ -96,7 +101,10 @@ static int on_name(void *arg, const struct doc_place *at)
         return BOX_REFUSE(s->refusal, MANAGER_SETTING,
                           "%s line %u: each setting must begin a line of its own", s->file,
                           at->line);
-    s->v[s->n++] = (struct setting){at->line, is_allowed(s->allowed, at->name[0])};
+    struct setting *v = &s->v[s->n++];
+    *v = (struct setting){.line = at->line, .is_allowed = is_allowed(s->allowed, at->name[0])};
+    v->is_registry = s->has_registries && registries_has(at->name[0]);
+    snprintf(v->name, sizeof v->name, "%.*s", NAME_SHOWN_MAX, at->name[0]);
     return 0;
 }
 
@@ -126,6 +134,20 @@ static void lines_copy(const char *text, unsigned from, unsigned to, FILE *out)
     }
 }
 
+/* Into the build's log. */
+static uint64_t left_out_say(const char *file, const char *name)
+{
+    printf("left out of %s: %s\n", file, name);
+    return 1;
+}
+
+static int registry_left_out(void *arg, const char *name)
+{
+    uint64_t *n = arg;
+    *n += left_out_say(".yarnrc.yml", name);
+    return 0;
+}
+
 static uint64_t cut(const struct settings *s, const char *text, FILE *out)
 {
     uint64_t left_out = 0;
@@ -133,8 +155,8 @@ static uint64_t cut(const struct settings *s, const char *text, FILE *out)
         unsigned end = i + 1 < s->n ? s->v[i + 1].line : UINT32_MAX;
         if (s->v[i].is_allowed)
             lines_copy(text, s->v[i].line, end, out);
-        else
-            left_out++;
+        else if (!s->v[i].is_registry)
+            left_out += left_out_say(s->file, s->v[i].name);
     }
     return left_out;
 }
@@ -174,6 +196,9 @@ static int file_cut(struct settings *s, const char *folder, FILE *out, uint64_t 
         return BOX_REFUSE(s->refusal, MANAGER_SETTING, "%s is no plain text", s->file);
     struct doc_reader reader = {.name = on_name, .value = on_value, .arg = s};
     r = is_blank(text) ? 0 : doc_read(s->file, text, n, &reader, s->refusal);
+    const struct npmrc_reader names = {.left_out = registry_left_out, .arg = ret_left_out};
+    if (r == 0 && s->has_registries)
+        r = registries_read(text, n, &names, s->refusal);
     if (r != 0)
         return r < 0 ? err_pass(r) : r;
     *ret_left_out += cut(s, text, out);
@@ -223,6 +248,7 @@ int settings_copy(const char *folder, const char *to, const struct manager *m, j
     size_t n = 0;
     struct settings s = {.file = is_pnpm ? "pnpm-workspace.yaml" : ".yarnrc.yml",
                          .allowed = is_pnpm ? pnpm_allowed : yarn_allowed,
+                         .has_registries = !is_pnpm,
                          .lock = lock,
                          .refusal = ret_refusal};
     if (!is_pnpm && m->read != lock_berry)

@@ -7,10 +7,11 @@
  * those that the headers announce, because libarchive never writes more for an entry than its
  * header says; a compressed bomb is refused at the first header that breaks the bound. Owners,
  * times, and special modes are dropped. Files named .npmrc are put aside, out of sight of all but
- * the one program that reads them. */
+ * the one program that reads them; it gets copies of Yarn's files, too. */
 #include "box.h"
 #include "npmrc.h"
 #include "path.h"
+#include "registries.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -229,6 +230,25 @@ static int aside_put(struct unpack *u, struct archive_entry *e)
     return aside_write(u, path, text, n);
 }
 
+static bool is_yarnrc(const char *path, struct archive_entry *e)
+{
+    return strcmp(path_last(path), ".yarnrc.yml") == 0 && archive_entry_filetype(e) == AE_IFREG;
+}
+
+/* It stays where it lies as well: it is among the settings that rota-box verify cuts down. One that
+ * is too large, or cannot be read, is refused there, if its manager is Yarn. */
+static int aside_copy(struct unpack *u, const char *path)
+{
+    AUTO_FREE char *text = NULL;
+    size_t n = 0;
+    if (!u->aside || u->count.aside == ASIDE_MAX)
+        return 0;
+    int r = file_read(path, REGISTRIES_BYTES_MAX, &text, &n);
+    if (r < 0)
+        return r == -ENOMEM ? err_pass(r) : 0;
+    return aside_write(u, path, text, n);
+}
+
 static int unpack_entry(struct unpack *u, struct archive_entry *e)
 {
     if (++u->count.entries > u->limits->entries_max)
@@ -237,11 +257,13 @@ static int unpack_entry(struct unpack *u, struct archive_entry *e)
     int r = judge(u, e);
     if (r != 0)
         return r;
-    if (is_left_out(archive_entry_pathname(e))) {
+    const char *path = archive_entry_pathname(e);
+    if (is_left_out(path)) {
         u->count.skipped++;
         return aside_put(u, e);
     }
-    return write_entry(u, e);
+    r = write_entry(u, e);
+    return r == 0 && is_yarnrc(path, e) ? aside_copy(u, path) : r;
 }
 
 static int unpack_all(struct unpack *u, int fd)

@@ -6,6 +6,7 @@
 #include "manager.h"
 #include "package.h"
 #include "path.h"
+#include "pinned.h"
 #include "settings.h"
 #include "tree.h"
 
@@ -158,6 +159,8 @@ static int workspace_take(struct verify *v, json_t *package)
         r = patches_copy(v);
     if (r == 0)
         r = tree_walk(v->folder, package_copy, v);
+    if (r == 0 && v->manager.read == lock_yarn)
+        r = pinned_judge(v->into, package, &v->lock.pins, v->refusal);
     return r < 0 ? err_pass(r) : r;
 }
 
@@ -201,6 +204,7 @@ static int found_fill(struct verify *v)
 void lock_deinit(struct lock *lock)
 {
     names_deinit(&lock->patches);
+    pins_deinit(&lock->pins);
 }
 
 int box_verify(const char *source, const char *app, const char *to, struct verified *ret_verified,

@@ -17,10 +17,15 @@ struct adding {
     struct build_result *result;
 };
 
+const char *app_rc_file(const struct app_rc *rc)
+{
+    return rc->is_of_yarn ? ".yarnrc.yml" : ".npmrc";
+}
+
 static int too_long(struct adding *a)
 {
-    build_fail(a->result, E_NPMRC_INVALID, "the app's .npmrc is longer than %d bytes",
-               APP_RC_TEXT_MAX);
+    build_fail(a->result, E_NPMRC_INVALID, "the app's %s is longer than %d bytes",
+               app_rc_file(a->rc), APP_RC_TEXT_MAX);
     return APP_RC_REFUSED;
 }
 
@@ -41,8 +46,8 @@ static int host_check(struct adding *a)
     if (routes_has_registry(a->routes, h))
         return 0;
     build_fail(a->result, E_REGISTRY_NOT_ALLOWED,
-               "the app's .npmrc names the registry %s:%u, which the operator does not allow",
-               h->name, (unsigned)h->port);
+               "the app's %s names the registry %s:%u, which the operator does not allow",
+               app_rc_file(a->rc), h->name, (unsigned)h->port);
     return APP_RC_REFUSED;
 }
 
@@ -89,8 +94,8 @@ static int token_add(struct adding *a)
     const char *name = a->row->variable;
     const struct build_var *var = variable_find(a->build, name);
     if (!var || !var->is_secret) {
-        build_fail(a->result, E_NPMRC_VARIABLE, "the app's .npmrc names ${%s}, which is %s", name,
-                   var ? "a variable that is no secret" : "not set");
+        build_fail(a->result, E_NPMRC_VARIABLE, "the app's %s names ${%s}, which is %s",
+                   app_rc_file(a->rc), name, var ? "a variable that is no secret" : "not set");
         return APP_RC_REFUSED;
     }
     const char *value = var->text + strlen(name) + 1;
@@ -118,10 +123,16 @@ int app_rc_add(struct app_rc *rc, const char *line, const struct routes *routes,
                const struct build *b, struct build_result *result)
 {
     struct rc_row row;
+    if (strcmp(line, RC_OF_YARN) == 0) {
+        rc->is_of_yarn = true;
+        return 0;
+    }
+    if (rc->is_of_yarn && rc->is_yarn_unread)
+        return 0;
     int r = registry_rc_read(span_str(line), &row);
     if (r != 0) {
-        build_fail(result, r == RC_SECRET ? E_NPMRC_SECRET : E_NPMRC_INVALID,
-                   "the app's .npmrc: `%s`", row.key);
+        build_fail(result, r == RC_SECRET ? E_NPMRC_SECRET : E_NPMRC_INVALID, "the app's %s: `%s`",
+                   app_rc_file(rc), row.key);
         return APP_RC_REFUSED;
     }
     struct adding a = {rc, &row, routes, b, result};

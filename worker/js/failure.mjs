@@ -3,8 +3,11 @@
 // Metro marks its own errors with `type`; the rest is told apart by errno codes and texts that were
 // seen with Metro 0.80 to 0.84. Texts are cleaned: no colour codes, a bounded length, and paths relative
 // to the app, because the place inside the sandbox means nothing to the app's author.
+import {createRequire} from 'node:module';
 import path from 'node:path';
 import {stripVTControlCharacters} from 'node:util';
+
+import {appRequire, folderOf, nodeMissed, packageOf} from './tools.mjs';
 
 const TEXT_MAX = 1000;
 
@@ -89,6 +92,30 @@ function gist(text, file) {
   return (file && bare.startsWith(`${file}: `) ? bare.slice(file.length + 2) : bare).slice(0, TEXT_MAX);
 }
 
+function isOlder(reactNative) {
+  const {ltr} = createRequire(path.join(reactNative, 'package.json'))('semver');
+  return ltr(process.version, packageOf(reactNative).engines.node);
+}
+
+// A Node that the app's React Native was not made for fails first in Metro's configuration, with a bare
+// error of JavaScript ("configs.toReversed is not a function"). `app` is the app's own folder; null: the Node fits.
+function wrongNode(app) {
+  try {
+    const reactNative = folderOf(appRequire(app), ['react-native']);
+    const missed = reactNative && nodeMissed({reactNative});
+    return missed && `${isOlder(reactNative) ? 'this Node is too old' : 'this is the wrong Node'}: ${missed}`;
+  } catch {
+    return null; // what was thrown is the news, not that nothing could be found out about it
+  }
+}
+
+// The gist, behind the Node that may be its cause.
+function newsOf(error, root, file) {
+  const text = gist(textOf(error, root), file);
+  const wrong = nameOf(error) === 'METRO_CONFIG' ? wrongNode(process.cwd()) : null;
+  return (wrong ? `${wrong} (it failed with: ${text})` : text).slice(0, TEXT_MAX);
+}
+
 // The line {"type":"error",…}; place members are left out where nothing is known.
 export function describe(thrown, root) {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -98,7 +125,7 @@ export function describe(thrown, root) {
   return {
     type: 'error',
     name: nameOf(error),
-    text: gist(textOf(error, root), file),
+    text: newsOf(error, root, file),
     file,
     line: place.line,
     column: place.column,

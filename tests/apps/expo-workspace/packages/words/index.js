@@ -1,0 +1,1 @@
+exports.greeting = name => `Words from a package of the workspace, ${name}`;
