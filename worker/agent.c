@@ -286,6 +286,14 @@ uint32_t agent_free_slots(const struct agent *a)
     return n;
 }
 
+uint32_t agent_open_slots(const struct agent *a)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < a->config->slots; i++)
+        n += a->slot[i].state == SLOT_FREE && !a->slot[i].is_held;
+    return n;
+}
+
 struct slot *agent_slot_of(struct agent *a, const char *job)
 {
     for (uint32_t i = 0; i < a->config->slots; i++)

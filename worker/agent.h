@@ -7,6 +7,7 @@
  * drains has an end of its patience. */
 #pragma once
 
+#include "resources.h"
 #include "runner.h"
 
 struct agent_config {
@@ -21,6 +22,11 @@ struct agent_config {
     /* Draining, and no build runs any more: it leaves within so long, whatever could be reported;
      * at least 10,000, which a try under way and the last ones may take. */
     uint64_t drain_report_ms;
+    const struct resources *resources; /* that every heartbeat declares; NULL: nothing */
+    /* Asked on a slot's thread when its build has ended, and then every second while it says yes:
+     * is something of the job still there? Until it is gone the slot takes no job. NULL: nothing
+     * can be. */
+    bool (*remains)(void);
     int signal_fd; /* a signalfd of SIGTERM and SIGINT: the first drains, the second hurries; -1:
                       none */
 };

@@ -1,7 +1,8 @@
 /* agent_parts.h: what the files of the agent share: its state and its few steps.
  *
  *   slot:  FREE -> HANDED -> BUSY -> FREE      handed by the agent's thread (or by the slot that
- * brought the job with its finish), the rest by its own thread
+ * brought the job with its finish), the rest by its own thread. A free one that is held is handed
+ * none.
  *
  * `lock` guards everything below it, and is never held over a call that waits. The inbox has a lock
  * of its own, taken last, because replies arrive on threads of nng at any moment. */
@@ -40,6 +41,7 @@ struct slot {
     pthread_t thread;
     bool has_thread;
     enum slot_state state;
+    bool is_held;             /* its last job has left something: see agent_config */
     Rota__LeasedJob *job;     /* unless FREE: the slot's own copy */
     struct build_host *host;  /* unless FREE */
     uint64_t deadline_ms;     /* clock_boot_ms() */
@@ -118,6 +120,8 @@ void agent_heard(struct agent *a, const Rota__Reply *reply);
  * last one gets LAST_TRY_MS. With the lock held. */
 uint32_t agent_try_ms(const struct agent *a, uint32_t most_ms);
 uint32_t agent_free_slots(const struct agent *a);
+/* Those of them that may be handed a job. */
+uint32_t agent_open_slots(const struct agent *a);
 struct slot *agent_slot_of(struct agent *a, const char *job);
 
 /* Starts a call whose answer comes to the inbox as (kind, seq). False: it could not be started. */

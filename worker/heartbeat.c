@@ -35,6 +35,8 @@ struct heart_message {
     Rota__Heartbeat beat;
     Rota__JobProgress progress[AGENT_SLOTS_MAX], *list[AGENT_SLOTS_MAX];
     struct build_state state[AGENT_SLOTS_MAX];
+    Rota__Resources resources;
+    char *node[RESOURCES_NAMES_MAX], *manager[RESOURCES_NAMES_MAX];
 };
 
 static void progress_fill(struct heart_message *m, const struct slot *s)
@@ -49,6 +51,26 @@ static void progress_fill(struct heart_message *m, const struct slot *s)
     m->list[i] = &m->progress[i];
 }
 
+/* protobuf-c has no const; it only reads. */
+static void resources_fill(struct heart_message *m, const struct resources *r)
+{
+    rota__resources__init(&m->resources);
+    m->resources.cpus = r->cpus;
+    m->resources.memory_bytes = r->memory_bytes;
+    m->resources.workspace_bytes = r->workspace_bytes;
+    for (size_t i = 0; i < r->node.n; i++)
+        m->node[i] = (char *)r->node.name[i];
+    for (size_t i = 0; i < r->manager.n; i++)
+        m->manager[i] = (char *)r->manager.name[i];
+    m->resources.node = m->node;
+    m->resources.n_node = r->node.n;
+    m->resources.manager = m->manager;
+    m->resources.n_manager = r->manager.n;
+    m->resources.limits = (char *)r->limits;
+    m->resources.isolation = (char *)r->isolation;
+    m->beat.resources = &m->resources;
+}
+
 static void heart_fill(struct agent *a, struct heart_message *m)
 {
     rota__heartbeat__init(&m->beat);
@@ -61,6 +83,8 @@ static void heart_fill(struct agent *a, struct heart_message *m)
     m->beat.rss_bytes = rss_read();
     m->beat.draining = a->is_draining;
     m->beat.progress = m->list;
+    if (a->config->resources)
+        resources_fill(m, a->config->resources);
     for (uint32_t i = 0; i < a->config->slots; i++)
         if (a->slot[i].state != SLOT_FREE && build_stop_read(a->slot[i].host) != BUILD_LOST)
             progress_fill(m, &a->slot[i]);
@@ -118,10 +142,12 @@ static void commands_take(struct agent *a, const Rota__HeartbeatResult *r, uint6
     if (r->lease_ms > 0)
         a->lease_ms = r->lease_ms;
     uint64_t heat_until_ms = r->heat_slots > 0 ? r->heat_until_ms : 0;
-    if (heat_until_ms != a->heat_until_ms)
+    if (heat_until_ms != a->heat_until_ms) {
         log_info("worker.heat", "slots=%u until_ms=%llu", r->heat_slots,
                  (unsigned long long)heat_until_ms);
-    a->heat_until_ms = heat_until_ms;
+        a->heat_until_ms = heat_until_ms;
+        pthread_cond_broadcast(&a->changed); /* idle slots get ready, or let go */
+    }
     if (r->drain)
         agent_drain(a, "broker");
 }

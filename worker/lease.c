@@ -68,7 +68,7 @@ void lease_step(struct agent *a, uint64_t now_ms)
         return;
     }
     if (!p->has_nonce) {
-        p->jobs_max = agent_free_slots(a);
+        p->jobs_max = agent_open_slots(a);
         if (p->jobs_max == 0)
             return;
         randombytes_buf(p->nonce, sizeof p->nonce);
@@ -135,7 +135,7 @@ static void job_give_back(struct agent *a, const Rota__LeasedJob *job)
 static struct slot *slot_free(struct agent *a)
 {
     for (uint32_t i = 0; i < a->config->slots; i++)
-        if (a->slot[i].state == SLOT_FREE)
+        if (a->slot[i].state == SLOT_FREE && !a->slot[i].is_held)
             return &a->slot[i];
     return NULL;
 }

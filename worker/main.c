@@ -5,16 +5,31 @@
  * may enter namespaces, while the process has one thread; the client comes last, because nng brings
  * its own. Core dumps are off before the key is read. */
 #include "private.h"
+#include "remains.h"
 #include "settings.h"
 
 #include <base/exit.h>
 #include <base/log.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+
+enum { BLOCK_OF_ITS_OWN_BYTES = 64 * 1024, TOP_BYTES_KEPT = 128 * 1024 };
+
+/* The agent is to stay small beside its builds, for weeks. Left alone, glibc gives each thread an
+ * arena that keeps what it once held, and after the first large block that is freed it serves
+ * blocks of that size from the heap, where they stay. Here all threads share one arena, as they
+ * mostly wait, and a block as large as a buffer is the kernel's again once it is freed. */
+static void memory_return_freed(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, BLOCK_OF_ITS_OWN_BYTES);
+    mallopt(M_TRIM_THRESHOLD, TOP_BYTES_KEPT);
+}
 
 static int signals_take(int *ret_fd)
 {
@@ -33,12 +48,13 @@ static int signals_take(int *ret_fd)
     return 0;
 }
 
-static int runner_check(const struct worker_settings *s)
+static int runner_check(const struct worker_settings *s, struct resources *ret_resources)
 {
     char said[RUNNER_SAID_MAX] = "";
     int r = s->chosen->check(&s->for_runner, said);
     if (r == 0) {
         log_info("worker.runner", "runner=%s %s", s->chosen->name, said);
+        resources_here(said, ret_resources);
         return 0;
     }
     log_error("worker.unusable", "runner=%s %s", s->chosen->name, r < 0 ? strerror(-r) : said);
@@ -60,7 +76,8 @@ static int client_make(struct worker_settings *s, struct rota_client **ret_clien
     return EXIT_CONFIG;
 }
 
-static int work(const struct worker_settings *s, struct rota_client *client, int signal_fd)
+static int work(const struct worker_settings *s, const struct resources *resources,
+                struct rota_client *client, int signal_fd)
 {
     const struct agent_config config = {.client = client,
                                         .runner = s->chosen,
@@ -72,6 +89,8 @@ static int work(const struct worker_settings *s, struct rota_client *client, int
                                         .slots = (uint32_t)s->slots,
                                         .idle_exit_ms = s->idle_exit * 1000,
                                         .drain_report_ms = s->drain_report * 1000,
+                                        .resources = resources,
+                                        .remains = remains_are_there,
                                         .signal_fd = signal_fd};
     log_info("worker.start", "version=%s worker=%s pool=%s class=%s slots=%u url=%s", ROTA_VERSION,
              s->worker, s->pool, s->classes[0], config.slots, s->url);
@@ -100,9 +119,11 @@ static int explain(const struct worker_settings *s)
 int main(int argc, char **argv)
 {
     static struct worker_settings settings;
+    static struct resources resources;
     bool is_done = false;
     int signal_fd = -1;
     struct rota_client *client = NULL;
+    memory_return_freed();
     if (sodium_init() < 0)
         return EXIT_CONFIG;
     int r = settings_read(argc, argv, &settings, &is_done);
@@ -117,11 +138,11 @@ int main(int argc, char **argv)
         return EXIT_TRY_AGAIN;
     if ((r = settings_read_key(&settings)) != 0)
         return r;
-    if ((r = runner_check(&settings)) != 0)
+    if ((r = runner_check(&settings, &resources)) != 0)
         return r;
     if (private_no_look() < 0)
         return EXIT_TRY_AGAIN;
     if ((r = client_make(&settings, &client)) != 0)
         return r;
-    return work(&settings, client, signal_fd);
+    return work(&settings, &resources, client, signal_fd);
 }

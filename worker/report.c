@@ -132,11 +132,13 @@ static void unreported_note(struct slot *s)
 /* ---- finish, with the next job when it can be had ---- */
 
 /* True: this slot has the poll, for one finish_and_lease. */
-static bool poll_take(struct agent *a, Rota__Lease *ret_lease)
+static bool poll_take(const struct slot *s, Rota__Lease *ret_lease)
 {
+    struct agent *a = s->agent;
     struct lease_poll *p = &a->poll;
     pthread_mutex_lock(&a->lock);
-    bool takes = !a->is_draining && !p->is_taken && !p->has_nonce && clock_boot_ms() >= p->retry_ms;
+    bool takes = !s->is_held && !a->is_draining && !p->is_taken && !p->has_nonce &&
+                 clock_boot_ms() >= p->retry_ms;
     if (takes) {
         p->is_taken = p->has_nonce = true;
         p->jobs_max = 1;
@@ -227,7 +229,7 @@ static Rota__Reply *finish_and_lease(struct slot *s, Rota__Finish *m, enum poll_
 {
     Rota__Lease lease;
     *ret_poll = POLL_NOT_OURS;
-    if (!poll_take(s->agent, &lease))
+    if (!poll_take(s, &lease))
         return NULL;
     Rota__FinishAndLease both = ROTA__FINISH_AND_LEASE__INIT;
     both.finish = m;

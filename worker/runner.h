@@ -46,7 +46,8 @@ struct build {
     const struct runner_settings *settings;
 
     const char *job, *account, *app, *platform, *class;
-    const char *source; /* "upload:<sha256>", or empty */
+    const char *source; /* proto/source_ref.h; may be empty */
+    const char *commit; /* of a git source: what it is for this job, or empty: not fetched yet */
     const char *tier;   /* "P0" to "P3": the tier it was dispatched in */
     uint32_t attempt, attempts_max;
     const struct build_var *var;
@@ -169,6 +170,11 @@ struct runner {
     /* Does the job and fills *ret. Up to `slots` calls run at one time. <0: a fault that has no
      * name, reported as SANDBOX_FAILED. Leaves no process behind. */
     int (*run)(struct build *b, struct build_result *ret);
+
+    /* The slot has no job: with `is_warm` its next one is to begin as fast as can be, without,
+     * nothing is to wait for it. On the slot's thread, every few seconds, and last without. NULL:
+     * there is nothing to be had ready. */
+    void (*idle)(const struct runner_settings *s, uint32_t slot, bool is_warm);
 };
 
 extern const struct runner runner_exec;

@@ -136,6 +136,9 @@ static int runner_choose(struct worker_settings *s)
     bool wants_path = s->chosen == &runner_exec;
     if (!s->chosen || wants_path != (colon && colon[1]))
         return complain(EXIT_USAGE, "no such --runner", "use bundle, or exec:PATH");
+    if (!wants_path && (s->exec_host || s->exec_read.n))
+        return complain(EXIT_USAGE, "--exec-host and --exec-read are for --runner exec:PATH",
+                        "leave them out, or name the program: --runner exec:PATH");
     s->for_runner = (struct runner_settings){.path = wants_path ? colon + 1 : NULL,
                                              .is_on_host = s->exec_host,
                                              .read = s->exec_read.item,

@@ -7,6 +7,12 @@
 #include <base/log.h>
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
+
+enum {
+    IDLE_LOOK_S = 10, /* how long an idle slot may know nothing of heat that has ended */
+    HELD_LOOK_S = 1,
+};
 
 static const char *tier_text(Rota__Tier tier)
 {
@@ -26,6 +32,7 @@ static void build_fill(const struct slot *s, struct build *b)
                         .platform = j->platform,
                         .class = j->class_,
                         .source = j->source,
+                        .commit = j->commit,
                         .tier = tier_text(j->tier),
                         .attempt = j->attempt,
                         .attempts_max = j->attempts_max,
@@ -82,6 +89,17 @@ static enum build_stop slot_built(struct slot *s)
     return why;
 }
 
+/* Before the report, which may bring the next job along. */
+static void slot_hold(struct slot *s)
+{
+    const struct agent *a = s->agent;
+    if (!a->config->remains || !a->config->remains())
+        return;
+    pthread_mutex_lock(&s->agent->lock);
+    s->is_held = true;
+    pthread_mutex_unlock(&s->agent->lock);
+}
+
 static void slot_work(struct slot *s)
 {
     const Rota__LeasedJob *j = s->job;
@@ -90,6 +108,7 @@ static void slot_work(struct slot *s)
     log_info("job.started", "job=%s account=%s class=%s tier=%s attempt=%u slot=%u", j->lease->job,
              j->account, j->class_, tier_text(j->tier), j->attempt, s->index);
     slot_build(s, &r);
+    slot_hold(s);
     enum build_stop why = slot_built(s);
     log_info("job.ended", "job=%s outcome=%s error=%s ms=%llu", j->lease->job,
              outcome_text(r.outcome), r.error != E_OK ? error_row(r.error)->name : "none",
@@ -98,24 +117,89 @@ static void slot_work(struct slot *s)
     report_result(s, why, &r);
 }
 
+/* Lets go of the lock meanwhile. What was had ready and is given up leaves nothing either. */
+static void slot_idle(struct slot *s, bool is_warm)
+{
+    const struct agent_config *c = s->agent->config;
+    if (!c->runner->idle)
+        return;
+    pthread_mutex_unlock(&s->agent->lock);
+    c->runner->idle(c->settings, s->index, is_warm);
+    bool is_held = c->remains && c->remains();
+    pthread_mutex_lock(&s->agent->lock);
+    s->is_held = is_held;
+}
+
+static bool is_warm(const struct agent *a)
+{
+    return !a->is_draining && clock_wall_ms() < a->heat_until_ms;
+}
+
+static struct timespec after_s(time_t s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += s;
+    return until;
+}
+
+static void slot_sleep(struct agent *a)
+{
+    const struct timespec until = after_s(IDLE_LOOK_S);
+    pthread_cond_timedwait(&a->changed, &a->lock, &until);
+}
+
 static bool slot_wait(struct slot *s)
 {
     struct agent *a = s->agent;
     pthread_mutex_lock(&a->lock);
-    while (s->state != SLOT_HANDED && !a->is_closing)
-        pthread_cond_wait(&a->changed, &a->lock);
+    while (s->state != SLOT_HANDED && !a->is_closing) {
+        slot_idle(s, is_warm(a));
+        if (s->state != SLOT_HANDED && !a->is_closing)
+            slot_sleep(a);
+    }
     bool has_job = s->state == SLOT_HANDED;
     if (has_job)
         s->state = SLOT_BUSY;
+    else
+        slot_idle(s, false);
     pthread_mutex_unlock(&a->lock);
     return has_job;
+}
+
+/* What happens elsewhere is no reason to look again. */
+static void slot_pause(struct agent *a)
+{
+    const struct timespec until = after_s(HELD_LOOK_S);
+    while (!a->is_closing && pthread_cond_timedwait(&a->changed, &a->lock, &until) == 0)
+        continue;
+}
+
+/* Until nothing is left of its last job, or the worker leaves. */
+static void slot_clear(struct slot *s)
+{
+    struct agent *a = s->agent;
+    pthread_mutex_lock(&a->lock);
+    bool was_held = s->is_held;
+    while (s->is_held && !a->is_closing) {
+        slot_pause(a);
+        pthread_mutex_unlock(&a->lock);
+        bool is_held = a->config->remains();
+        pthread_mutex_lock(&a->lock);
+        s->is_held = is_held;
+    }
+    pthread_mutex_unlock(&a->lock);
+    if (was_held)
+        agent_wake(a);
 }
 
 static void *slot_main(void *arg)
 {
     struct slot *s = arg;
-    while (slot_wait(s))
+    while (slot_wait(s)) {
         slot_work(s);
+        slot_clear(s);
+    }
     return NULL;
 }
 

@@ -3,6 +3,7 @@
  * is due. */
 #undef NDEBUG
 #include "bundle_kit.h"
+#include "../unit/folder.h"
 
 #include <assert.h>
 #include <base/auto.h>
@@ -11,7 +12,6 @@
 #include <build.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <pthread.h>
 #include <seal.h>
@@ -137,6 +137,11 @@ Rota__Reply *rota_reply_free(Rota__Reply *reply)
 }
 
 /* ---- the agent's side ---- */
+
+void kit_idle(const struct kit *k, uint32_t slot, bool is_warm)
+{
+    runner_bundle.idle(&k->settings, slot, is_warm);
+}
 
 struct watcher {
     struct build_host *host;
@@ -304,17 +309,9 @@ void kit_open_cached(struct kit *k, uint64_t workspace_bytes, const char *cache_
     assert(mkdir(path, 0700) == 0);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
 void kit_remove(const char *folder)
 {
-    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    folder_remove(folder);
 }
 
 void kit_close(struct kit *k)

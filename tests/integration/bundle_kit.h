@@ -62,6 +62,9 @@ struct kit_seen {
 MUST_USE int kit_run(struct kit *k, const struct kit_order *order, struct build_result *ret,
                      struct kit_seen *ret_seen);
 
+/* What the agent does with a slot that has no job. */
+void kit_idle(const struct kit *k, uint32_t slot, bool is_warm);
+
 /* Where an artifact of the last run landed. */
 void kit_object(const struct kit *k, Rota__ObjectKind kind, char path[KIT_PATH_MAX]);
 

@@ -85,6 +85,7 @@ class App:
         self.app, self.layer = self.folder / "app", self.folder / "layer"
         self.app.mkdir()
         self.layer.mkdir()
+        self.layer_android = self.layer / "android"
         for name in ("package.json", "package-lock.json"):
             shutil.copy(f"{SAMPLE}/{name}", self.app)
         began = time.monotonic()
@@ -146,6 +147,15 @@ CASES = [
     ("a configuration that imports ES modules",
      {"metro.config.js": SOURCES["metro.config.js"] + "exports.later = () => import('./tools/x.mjs');\n"}, {},
      "index-one", "none"),
+    ("what a plugin out of node_modules reads once it runs", {"words.config.js": "module.exports = 'two';\n"}, {},
+     "index-one", "none"),
+    ("a plugin beside the configuration, which may look at anything",
+     {"plugin.js": "module.exports = () => ({visitor: {}}); exports.later = () => require('./other');\n",
+      "babel.config.js": SOURCES["babel.config.js"].replace("'./tools/plugin", "'./plugin.js'], ['./tools/plugin")},
+     {}, "index-one", "none"),
+    ("a plugin written into the configuration",
+     {"babel.config.js": SOURCES["babel.config.js"] + "// its visitor requires './later'\n"}, {}, "index-one",
+     "none"),
 ]
 
 
@@ -167,7 +177,7 @@ def case_run(app, number, name, changed, settings, word, served):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         app = App(folder)
-        first, last = app.build(app.layer)
+        first, last = app.build(app.layer_android)
         words = ("option-one", "plugin-one", "helper-one", "later-one", "words-one", "no-dotenv", "no-variable",
                  "transformer-one", "index-one", "on-android")
         check(all(w in first for w in words), f"the first bundle: {first}")

@@ -45,7 +45,7 @@ static int name_of(const struct work *w, struct cache_name *ret)
     const struct step *step = &steps[STEP_COMPILE];
     AUTO_FD bundle = -1;
     AUTO_FD hermesc = -1;
-    if (w->setup->cache.fd < 0)
+    if (w->setup->cache.fd < 0 || w->uses_private_registry)
         return BYTECODE_MISS;
     snprintf(path, sizeof path, "out/%s", w->bundle_name);
     if (space_open_file(w->space, path, &bundle) != 0 || modules_open(w, w->hermesc, &hermesc) != 0)

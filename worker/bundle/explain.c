@@ -105,7 +105,7 @@ static void rule_count(void *arg, const char *rule)
 static const struct sandbox_mount modules_extra[] = {
     {"MODULES/node_modules", "/w/app/node_modules", false},
     {"JOB/modules-cache", "/w/app/node_modules/.cache", true},
-    {"CACHE/layer", "/layer", false},
+    {"CACHE/layer", "/layer/PLATFORM", false},
 };
 static const struct sandbox_mount keep_extra[] = {{"CACHE/new", "/w/keep", true}};
 
@@ -116,7 +116,7 @@ static bool is_keep(const struct step *step)
 
 const struct sandbox_mount *explain_extra(const struct step *step, size_t *ret_n)
 {
-    size_t modules = ARRAY_LEN(modules_extra) - (step != &steps[STEP_BUNDLE]);
+    size_t modules = ARRAY_LEN(modules_extra) - !step->has_layer;
     *ret_n = is_keep(step) ? ARRAY_LEN(keep_extra) : step->has_modules ? modules : 0;
     return is_keep(step) ? keep_extra : modules_extra;
 }
@@ -153,6 +153,8 @@ int explain_step(const struct runner_settings *s, const struct step *step, FILE 
         v = option_print(v, to);
     if (*v)
         command_print(v + 1, to);
+    if (step->is_ahead)
+        fprintf(to, "begins ahead of its time and waits for its last input on fd 6\n");
     limits_print(s, step, to);
     if (step->has_modules || is_keep(step))
         fprintf(to, "cache dir=%s bytes_max=%" PRIu64 "\n",

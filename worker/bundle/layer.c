@@ -17,20 +17,24 @@
 
 enum { FORMAT = 1 };
 
+/* One row a platform that there is something for. */
 struct layer {
-    struct cache_use *use;
-    struct window *window;
-    struct sandbox_mount mount;
+    const struct platform *platform[PLATFORMS];
+    struct cache_use *use[PLATFORMS];
+    struct window *window[PLATFORMS];
+    char at[PLATFORMS][24];
+    struct sandbox_mount mount[PLATFORMS];
+    size_t n;
 };
 
-static void name_of(const struct work *w, struct cache_name *ret)
+static void name_of(const struct work *w, const struct platform *platform, struct cache_name *ret)
 {
     struct cache_namer n;
     const uint8_t format = FORMAT;
     cache_name_begin(&w->setup->cache, CACHE_LAYER, &n);
     cache_name_add(&n, &format, sizeof format);
     cache_name_add(&n, w->deps_sha256, sizeof w->deps_sha256);
-    cache_name_text(&n, w->build->platform);
+    cache_name_text(&n, platform->name);
     cache_name_text(&n, work_node(w)->text);
     cache_name_add(&n, w->setup->driver_sha256, sizeof w->setup->driver_sha256);
     cache_name_end(&n, ret);
@@ -85,66 +89,108 @@ int layer_driver_hash(const char *tools, uint8_t ret_sha256[32])
 
 static bool is_cached(const struct work *w)
 {
-    return w->setup->cache.fd >= 0 && !sodium_is_zero(w->deps_sha256, sizeof w->deps_sha256);
+    return w->setup->cache.fd >= 0 && !w->uses_private_registry &&
+           !sodium_is_zero(w->deps_sha256, sizeof w->deps_sha256);
 }
 
 static struct layer *layer_free(struct layer *l)
 {
     if (!l)
         return NULL;
-    window_free(l->window);
-    cache_use_free(l->use);
+    for (size_t i = 0; i < PLATFORMS; i++) {
+        window_free(l->window[i]);
+        cache_use_free(l->use[i]);
+    }
     free(l);
     return NULL;
 }
 DEFINE_FREEP(layer)
 
-static int layer_take(const struct work *w, struct layer *l)
+static int layer_take(const struct work *w, const struct platform *platform, struct layer *l)
 {
     struct cache_name name;
-    char window[48];
-    name_of(w, &name);
-    int r = cache_use(&w->setup->cache, CACHE_LAYER, &name, &l->use);
+    char window[64];
+    size_t i = l->n;
+    name_of(w, platform, &name);
+    int r = cache_use(&w->setup->cache, CACHE_LAYER, &name, &l->use[i]);
     if (r != 0)
         return r;
-    snprintf(window, sizeof window, "%s-layer", w->name);
-    r = window_new(&w->setup->root, window, l->use->data, &l->window);
-    if (r < 0)
+    snprintf(window, sizeof window, "%s-layer-%s", w->name, platform->name);
+    r = window_new(&w->setup->root, window, l->use[i]->data, &l->window[i]);
+    if (r < 0) {
+        l->use[i] = cache_use_free(l->use[i]);
         return err_pass(r);
-    l->mount = (struct sandbox_mount){.from = l->window->path, .at = "/layer"};
+    }
+    snprintf(l->at[i], sizeof l->at[i], "/layer/%s", platform->name);
+    l->mount[i] = (struct sandbox_mount){.from = l->window[i]->path, .at = l->at[i]};
+    l->platform[i] = platform;
+    l->n++;
     return 0;
 }
 
-void layer_find(struct work *w)
+static void find(struct work *w, const struct platform *from, size_t n)
 {
     if (!is_cached(w))
         return;
     AUTO(layer) l = calloc(1, sizeof *l);
-    int r = l ? layer_take(w, l) : -ENOMEM;
-    if (r == 0) {
-        work_say(w, "a shared layer of transforms fits: %llu bytes",
-                 (unsigned long long)l->use->bytes);
-        w->layer = TAKE(l);
-    } else if (r != CACHE_MISS) {
-        keeping_complain("use", CACHE_LAYER, r);
+    if (!l)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        int r = layer_take(w, &from[i], l);
+        if (r != 0 && r != CACHE_MISS)
+            keeping_complain("use", CACHE_LAYER, r);
     }
+    if (l->n > 0)
+        w->layer = TAKE(l);
 }
 
-const struct sandbox_mount *layer_mount(const struct work *w)
+void layer_find(struct work *w)
 {
-    return w->layer ? &w->layer->mount : NULL;
+    find(w, w->platform, 1);
+}
+
+void layer_find_all(struct work *w)
+{
+    find(w, platforms, PLATFORMS);
+}
+
+/* The row of the build's platform; -1: there is none. */
+static int row_of(const struct work *w)
+{
+    for (size_t i = 0; w->layer && i < w->layer->n; i++)
+        if (w->layer->platform[i] == w->platform)
+            return (int)i;
+    return -1;
+}
+
+void layer_say(struct work *w)
+{
+    int row = row_of(w);
+    if (row >= 0)
+        work_say(w, "a shared layer of transforms fits: %llu bytes",
+                 (unsigned long long)w->layer->use[row]->bytes);
+}
+
+const struct sandbox_mount *layer_mounts(const struct work *w, size_t *ret_n)
+{
+    *ret_n = w->layer ? w->layer->n : 0;
+    return w->layer ? w->layer->mount : NULL;
 }
 
 void layer_keep(struct work *w)
 {
     if (!is_cached(w) || !work_is_heat(w))
         return;
+    int row = row_of(w);
+    struct sandbox_mount below = {.at = "/layer"};
+    if (row >= 0)
+        below.from = w->layer->window[row]->path;
     struct keeping_order order = {.kind = CACHE_LAYER,
                                   .step = STEP_MERGE,
-                                  .extra = layer_mount(w),
-                                  .extra_n = w->layer != NULL,
+                                  .extra = &below,
+                                  .extra_n = row >= 0,
                                   .replaces = true};
-    name_of(w, &order.name);
+    name_of(w, w->platform, &order.name);
     keeping_end(w, keeping_start(w, &order));
 }
 

@@ -167,20 +167,46 @@ static int try(struct work *w, const char *account)
     return r == 0 ? 0 : MODULES_MISS;
 }
 
+int modules_find_shared(struct work *w)
+{
+    return is_cached(w) ? try(w, NULL) : MODULES_MISS;
+}
+
 int modules_find(struct work *w)
 {
-    if (!is_cached(w))
-        return MODULES_MISS;
-    int r = work_is_heat(w) ? MODULES_MISS : try(w, w->build->account);
+    int r = is_cached(w) && !work_is_heat(w) ? try(w, w->build->account) : MODULES_MISS;
     if (r == MODULES_MISS)
-        r = try(w, NULL);
-    if (r != 0)
-        return r;
-    work_say(
-        w, "node_modules from the cache: %zu folders, %llu bytes, %llu minutes old",
-        w->node_modules->trees.n, (unsigned long long)w->node_modules->use->bytes,
-        (unsigned long long)((w->setup->cache.now_ms() - w->node_modules->use->made_ms) / 60000));
-    return 0;
+        r = modules_find_shared(w);
+    if (r == 0)
+        modules_say(w);
+    return r;
+}
+
+static uint64_t age_ms(const struct work *w)
+{
+    return w->setup->cache.now_ms() - w->node_modules->use->made_ms;
+}
+
+void modules_say(struct work *w)
+{
+    const struct modules *m = w->node_modules;
+    work_say(w, "node_modules from the cache: %zu folders, %llu bytes, %llu minutes old",
+             m->trees.n, (unsigned long long)m->use->bytes,
+             (unsigned long long)(age_ms(w) / 60000));
+}
+
+bool modules_are_plain(const struct work *w)
+{
+    size_t n;
+    const struct trees *t = &w->node_modules->trees;
+    const char *first = trees_next(t, NULL, &n);
+    return t->n == 1 && n == strlen("node_modules") && strncmp(first, "node_modules", n) == 0;
+}
+
+uint64_t modules_left_ms(const struct work *w)
+{
+    uint64_t most = cache_kind_age_ms_max(CACHE_MODULES), age = age_ms(w);
+    return age < most ? most - age : 0;
 }
 
 /* ---- keeping ---- */

@@ -15,6 +15,14 @@ enum modules_outcome { MODULES_MISS = 1 };
 
 /* Looks in the cache. 0: found, and no install is needed. */
 MUST_USE int modules_find(struct work *w);
+/* The same among what all accounts share. */
+MUST_USE int modules_find_shared(struct work *w);
+/* Says in the build's log what was found. */
+void modules_say(struct work *w);
+/* One node_modules, at the top of the source. */
+bool modules_are_plain(const struct work *w);
+/* How long what was found may still be used. */
+uint64_t modules_left_ms(const struct work *w);
 
 /* Before STEP_SETTLE, which fills in where they are. */
 MUST_USE int modules_begin(struct work *w);

@@ -2,6 +2,7 @@
  * modules. */
 #include "layer.h"
 #include "product.h"
+#include "standby.h"
 
 #include <base/auto.h>
 #include <string.h>
@@ -22,8 +23,10 @@ static void tools_note(struct work *w)
 
 int phase_bundle(struct work *w)
 {
-    layer_find(w);
-    int r = work_step(w, STEP_BUNDLE, -1);
+    if (!w->standby)
+        layer_find(w);
+    layer_say(w);
+    int r = w->standby ? standby_bundle(w) : work_step(w, STEP_BUNDLE, -1);
     if (r != 0)
         return r;
     if (!w->feedback.hermesc[0] || !w->feedback.compose[0]) {

@@ -1,10 +1,11 @@
 /* phase_install.c: an install in a folder of its own, unless the cache has what it would give. */
 #include "modules.h"
+#include "standby.h"
 
 int phase_install(struct work *w)
 {
     w->fetched = 0;
-    if (modules_find(w) == 0)
+    if (standby_meets(w) == 0 || modules_find(w) == 0)
         return 0;
     int r = work_step(w, w->manager->step, -1);
     if (r == 0)

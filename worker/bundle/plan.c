@@ -10,7 +10,9 @@
  *     the account may be given them;
  *   - hermesc and the composer see node_modules and none of the app, which has run its code by
  *     then and could have laid links;
- *   - sockets are for Node and git alone. */
+ *   - sockets are for Node and git alone;
+ *   - a step may begin ahead of its time (is_ahead), and sees then what it would see later: Metro
+ *     before its build is known, the composer while hermesc still writes its map. */
 #include "plan.h"
 
 /* clang-format off */
@@ -18,6 +20,8 @@
 #define W(word) {NULL, WORD_##word}
 #define HOME    {"home", "/w/home", true}
 #define TMP     {"tmp", "/w/tmp", true}
+/* A process that was started ahead must see what one started in its phase would. */
+#define METRO_MOUNTS {"app", "/w/app", true}, {"out", "/w/out", true}, {"cache", "/w/cache", true}, HOME, TMP
 /* clang-format on */
 
 const struct step steps[STEP_COUNT] = {
@@ -144,14 +148,23 @@ const struct step steps[STEP_COUNT] = {
                      .must_say_done = true,
                      .failure = E_BUNDLE_FAILED,
                      .has_modules = true,
-                     .mounts = {{"app", "/w/app", true},
-                                {"out", "/w/out", true},
-                                {"cache", "/w/cache", true},
-                                HOME,
-                                TMP},
+                     .has_layer = true,
+                     .mounts = {METRO_MOUNTS},
                      .args = {T("/rota/node"), W(HEAP), T("/rota/js/metro.mjs"), T("/w/app"),
                               W(PLATFORM), T("/w/out"), W(BUNDLE), W(ROOT), W(ENTRY)},
                      .env = {{"NODE_ENV", "production"}}},
+    [STEP_STANDBY] = {.name = "metro, ahead of its build",
+                      .phase = "bundle",
+                      .filter = FILTER_NODE,
+                      .is_ahead = true,
+                      .must_say_done = true,
+                      .failure = E_BUNDLE_FAILED,
+                      .has_modules = true,
+                      .has_layer = true,
+                      .mounts = {METRO_MOUNTS},
+                      .args = {T("/rota/node"), W(HEAP), T("/rota/js/metro.mjs"), T("--ahead"),
+                               T("/w/app")},
+                      .env = {{"NODE_ENV", "production"}}},
     [STEP_MERGE] = {.name = "merge",
                     .phase = "bundle",
                     .filter = FILTER_TOOL,
@@ -171,11 +184,12 @@ const struct step steps[STEP_COUNT] = {
     [STEP_COMPOSE] = {.name = "compose",
                       .phase = "map",
                       .filter = FILTER_NODE,
+                      .is_ahead = true,
                       .failure = E_MAP_FAILED,
                       .has_modules = true,
                       .mounts = {{"out", "/w/out", true}, HOME, TMP},
                       .args = {T("/rota/node"), W(HEAP), W(COMPOSE), W(PACKAGER_MAP_FILE),
-                               W(HERMES_MAP_FILE), T("-o"), W(MAP_FILE)}},
+                               T("/dev/fd/6"), T("-o"), W(MAP_FILE)}},
     [STEP_PACK] = {.name = "pack",
                    .phase = "map",
                    .filter = FILTER_TOOL,
@@ -200,7 +214,6 @@ const char *plan_word(enum word word)
         [WORD_BUNDLE_FILE] = "@BUNDLE_FILE",
         [WORD_BYTECODE_FILE] = "@BYTECODE_FILE",
         [WORD_PACKAGER_MAP_FILE] = "@PACKAGER_MAP_FILE",
-        [WORD_HERMES_MAP_FILE] = "@HERMES_MAP_FILE",
         [WORD_MAP_FILE] = "@MAP_FILE",
         [WORD_GIT_URL] = "@GIT_URL",
         [WORD_GIT_REF] = "@GIT_REF",

@@ -22,6 +22,7 @@ enum step_id {
     STEP_SETTLE,
     STEP_KEEP,
     STEP_BUNDLE,
+    STEP_STANDBY, /* STEP_BUNDLE, begun before its build */
     STEP_MERGE,
     STEP_COMPILE,
     STEP_COMPOSE,
@@ -42,7 +43,6 @@ enum word {
     WORD_BUNDLE_FILE,
     WORD_BYTECODE_FILE,
     WORD_PACKAGER_MAP_FILE,
-    WORD_HERMES_MAP_FILE,
     WORD_MAP_FILE,
     WORD_GIT_URL,
     WORD_GIT_REF,
@@ -71,6 +71,8 @@ struct step {
     bool has_net;            /* through the proxy, and /net (proxy.h); no address else */
     bool is_proxy;           /* has the host's network, and nothing of any app */
     bool has_modules;        /* node_modules at their places, read-only (modules.h) */
+    bool has_layer;          /* shared transforms, read-only (layer.h) */
+    bool is_ahead;           /* begins before its last input is there, which comes on fd 6 */
     bool must_say_done;      /* speaks on fd 3; exit 0 without a "done" there is a failure */
     enum error_code failure; /* what an exit code that nobody explained means */
     struct step_mount mounts[STEP_MOUNTS_MAX]; /* up to the first without `at` */

@@ -12,6 +12,7 @@
 #include "modules.h"
 #include "phase.h"
 #include "product.h"
+#include "standby.h"
 #include "swap.h"
 #include "verdict.h"
 
@@ -87,18 +88,12 @@ static int bundle_check(const struct runner_settings *s, char said[RUNNER_SAID_M
 
 /* ---- run ---- */
 
-static const struct {
-    const char *platform, *bundle;
-} bundle_names[] = {{"android", "index.android.bundle"}, {"ios", "main.jsbundle"}};
-
 static bool names_choose(struct work *w)
 {
-    const char *name = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(bundle_names); i++)
-        if (strcmp(w->build->platform, bundle_names[i].platform) == 0)
-            name = bundle_names[i].bundle;
-    if (!name)
+    w->platform = platform_of(w->build->platform);
+    if (!w->platform)
         return false;
+    const char *name = w->platform->bundle;
     snprintf(w->bundle_name, sizeof w->bundle_name, "%s", name);
     snprintf(w->bytecode_name, sizeof w->bytecode_name, "%s.hbc", name);
     snprintf(w->map_name, sizeof w->map_name, "%s.map", name);
@@ -108,7 +103,6 @@ static bool names_choose(struct work *w)
     } files[] = {{WORD_BUNDLE_FILE, ""},
                  {WORD_BYTECODE_FILE, ".hbc"},
                  {WORD_PACKAGER_MAP_FILE, ".packager.map"},
-                 {WORD_HERMES_MAP_FILE, ".hbc.map"},
                  {WORD_MAP_FILE, ".map"}};
     for (size_t i = 0; i < ARRAY_LEN(files); i++)
         snprintf(w->file_words[files[i].word], WORK_FILE_MAX, "/w/out/%s%s", name, files[i].suffix);
@@ -131,20 +125,10 @@ static void env_choose(struct work *w)
             w->env[n++] = w->build->var[i].text;
 }
 
-/* Node must meet its own limit first: it says what it wanted memory for. */
-static void heap_fit(struct work *w)
-{
-    uint64_t most_mib = (w->limits.memory_bytes >> 20) / 4 * 3;
-    uint64_t mib = setup.heap_mib < most_mib ? setup.heap_mib : most_mib;
-    snprintf(w->heap, sizeof w->heap, "--max-old-space-size=%llu", (unsigned long long)mib);
-}
-
 static int work_open(struct work *w)
 {
-    snprintf(w->name, sizeof w->name, "slot-%u", w->build->slot);
-    w->limits = limits_of(w->build->tier, w->build->settings->workspace_bytes);
+    work_fit(w, w->build->tier);
     env_choose(w);
-    heap_fit(w);
     w->log_fd = memfd_create("build.log", MFD_CLOEXEC);
     if (w->log_fd < 0)
         return err_raise(-errno);
@@ -157,6 +141,9 @@ static int work_open(struct work *w)
         build_fail(w->result, E_SPEC_INVALID, "%s", why);
         return WORK_ENDED;
     }
+    standby_take(w);
+    if (w->space)
+        return 0;
     return space_new(&setup.root, w->name, w->build->settings->workspace_bytes, setup.tools.owner,
                      &w->space);
 }
@@ -188,12 +175,16 @@ static int phases_do(struct work *w)
 }
 
 /* Always, and never a reason for the build to end otherwise. */
-static void clean(struct work *w)
+static void clean(struct work *w, bool is_done)
 {
     uint64_t from_ms = clock_boot_ms();
     products_close(w);
     w->rc = app_rc_free(w->rc);
+    w->composer = ahead_free(w->composer);
+    standby_end(w);
     modules_end(w);
+    if (is_done && work_is_heat(w))
+        standby_note(w);
     layer_end(w);
     w->space = space_free(w->space);
     if (w->log_fd >= 0)
@@ -210,7 +201,7 @@ static int bundle_run(struct build *b, struct build_result *ret)
         work_say(&w, "%s: %s", error_row(ret->error)->name, ret->text);
         log_keep(&w);
     }
-    clean(&w);
+    clean(&w, r == 0);
     if (r < 0)
         return err_pass(r);
     if (r == 0) {
@@ -220,6 +211,14 @@ static int bundle_run(struct build *b, struct build_result *ret)
     return 0;
 }
 
+static void bundle_idle(const struct runner_settings *s, uint32_t slot, bool is_warm)
+{
+    if (is_warm)
+        standby_start(&setup, s, slot);
+    else
+        standby_stop(slot);
+}
+
 /* The builds of class heat fill what those of bundle share. */
 static const char *const classes[] = {"bundle", "heat", NULL};
 
@@ -227,4 +226,5 @@ const struct runner runner_bundle = {.name = "bundle",
                                      .class = classes,
                                      .check = bundle_check,
                                      .explain = explain,
-                                     .run = bundle_run};
+                                     .run = bundle_run,
+                                     .idle = bundle_idle};

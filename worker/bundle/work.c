@@ -134,21 +134,32 @@ const struct node_at *work_node(const struct work *w)
     return w->node ? w->node : &w->setup->tools.nodes.node[0];
 }
 
+void work_fit(struct work *w, const char *tier)
+{
+    snprintf(w->name, sizeof w->name, "slot-%u", w->build->slot);
+    snprintf(w->ahead_name, sizeof w->ahead_name, "%s-ahead", w->name);
+    w->limits = limits_of(tier, w->build->settings->workspace_bytes);
+    /* Node must meet its own limit first: it says what it wanted memory for. */
+    uint64_t most_mib = (w->limits.memory_bytes >> 20) / 4 * 3;
+    uint64_t mib = w->setup->heap_mib < most_mib ? w->setup->heap_mib : most_mib;
+    snprintf(w->heap, sizeof w->heap, "--max-old-space-size=%llu", (unsigned long long)mib);
+}
+
 /* node_modules, for Metro the shared layer, and the Node that the app asks for. The caller frees
  * *ret_extra. */
 static int extra_make(const struct work *w, enum step_id id, struct sandbox_mount **ret_extra,
                       size_t *ret_n)
 {
-    size_t n = 0;
+    size_t n = 0, layers = 0;
     const struct sandbox_mount *modules = steps[id].has_modules ? modules_mounts(w, &n) : NULL;
-    const struct sandbox_mount *layer = id == STEP_BUNDLE ? layer_mount(w) : NULL;
-    struct sandbox_mount *extra = calloc(n + 2, sizeof *extra);
+    const struct sandbox_mount *layer = steps[id].has_layer ? layer_mounts(w, &layers) : NULL;
+    struct sandbox_mount *extra = calloc(n + layers + 1, sizeof *extra);
     if (!extra)
         return err_raise(-ENOMEM);
     for (size_t i = 0; i < n; i++)
         extra[i] = modules[i];
-    if (layer)
-        extra[n++] = *layer;
+    for (size_t i = 0; i < layers; i++)
+        extra[n++] = layer[i];
     if (work_node(w)->path[0])
         extra[n++] = (struct sandbox_mount){.from = work_node(w)->path, .at = "/rota/node"};
     *ret_extra = extra;
@@ -156,16 +167,8 @@ static int extra_make(const struct work *w, enum step_id id, struct sandbox_moun
     return 0;
 }
 
-int work_step(struct work *w, enum step_id id, int source_fd)
+static struct sandbox_run run_of(const struct work *w, enum step_id id)
 {
-    AUTO_FREE struct sandbox_mount *extra = NULL;
-    size_t extra_n = 0;
-    int r = extra_make(w, id, &extra, &extra_n);
-    if (r < 0)
-        return err_pass(r);
-    step_begin(w);
-    if (id == STEP_SETTLE)
-        w->feedback.tree = modules_tree;
     struct sandbox_run run = {.tools = &w->setup->tools,
                               .space = w->space,
                               .step = &steps[id],
@@ -173,14 +176,27 @@ int work_step(struct work *w, enum step_id id, int source_fd)
                               .cgroups = &w->setup->cgroups,
                               .name = w->name,
                               .env = id == STEP_BUNDLE ? w->env : NULL,
-                              .extra = extra,
-                              .extra_n = extra_n,
-                              .source_fd = source_fd,
-                              .stop_fd = w->build->stop_fd,
-                              .output = on_output,
-                              .line = on_line,
-                              .arg = w};
+                              .source_fd = -1};
     words_fill(w, run.words);
+    return run;
+}
+
+int work_step(struct work *w, enum step_id id, int source_fd)
+{
+    AUTO_FREE struct sandbox_mount *extra = NULL;
+    struct sandbox_run run = run_of(w, id);
+    int r = extra_make(w, id, &extra, &run.extra_n);
+    if (r < 0)
+        return err_pass(r);
+    step_begin(w);
+    if (id == STEP_SETTLE)
+        w->feedback.tree = modules_tree;
+    run.extra = extra;
+    run.source_fd = source_fd;
+    run.stop_fd = w->build->stop_fd;
+    run.output = on_output;
+    run.line = on_line;
+    run.arg = w;
     struct proxy *proxy = NULL;
     r = step_net_open(w, &steps[id], &proxy);
     if (r < 0)
@@ -196,4 +212,32 @@ int work_step(struct work *w, enum step_id id, int source_fd)
     if (r == WORK_ENDED)
         step_net_explain(w, &steps[id]);
     return r;
+}
+
+int work_begin(struct work *w, enum step_id id, struct ahead **ret_ahead)
+{
+    AUTO_FREE struct sandbox_mount *extra = NULL;
+    struct sandbox_run run = run_of(w, id);
+    int r = extra_make(w, id, &extra, &run.extra_n);
+    if (r < 0)
+        return err_pass(r);
+    run.extra = extra;
+    run.name = w->ahead_name;
+    r = ahead_start(&run, ret_ahead);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+int work_finish(struct work *w, enum step_id id, struct ahead *a, int rest_fd)
+{
+    const struct ahead_rest rest = {.fd = rest_fd,
+                                    .stop_fd = w->build->stop_fd,
+                                    .wall_ms = w->limits.wall_ms,
+                                    .output = on_output,
+                                    .line = on_line,
+                                    .arg = w};
+    int status = 0;
+    step_begin(w);
+    int r = ahead_finish(a, &rest, &status);
+    words_end(&w->words);
+    return r < 0 ? err_pass(r) : verdict_step(w, &steps[id], r, status);
 }

@@ -4,10 +4,12 @@
  * fault. */
 #pragma once
 
+#include "ahead.h"
 #include "cache.h"
 #include "facts.h"
 #include "feedback.h"
 #include "managers.h"
+#include "platform.h"
 #include "routes.h"
 #include "sandbox.h"
 #include "space.h"
@@ -35,6 +37,7 @@ struct setup {
 };
 
 struct phase;
+struct standby;
 
 /* What a build leaves behind; `path` is below the space. */
 struct product {
@@ -52,9 +55,11 @@ struct work {
     const struct setup *setup;
     struct space *space;
     struct limits limits;
+    const struct platform *platform;
     struct spec spec;                  /* what the job asks for */
     const struct node_at *node;        /* that the app asks for; NULL: the worker's own */
     char name[32];                     /* of the slot */
+    char ahead_name[40];               /* of a step beside the slot's own */
     char heap[48];                     /* "--max-old-space-size=3072" */
     const char *env[WORK_ENV_MAX + 1]; /* the app's variables that are no secrets */
 
@@ -74,6 +79,8 @@ struct work {
     bool uses_private_registry;   /* nothing of it may be kept */
     struct modules *node_modules; /* modules.h; NULL until they are there */
     struct layer *layer;          /* layer.h; NULL: none fits */
+    struct standby *standby;      /* standby.h; NULL: Metro is started when its phase begins */
+    struct ahead *composer;       /* begun beside hermesc; NULL: not yet */
 
     uint64_t asides;   /* .npmrc files that the source brought */
     struct app_rc *rc; /* app_rc.h: what counts of them; holds tokens */
@@ -108,11 +115,19 @@ __attribute__((format(printf, 2, 3))) void work_say(struct work *w, const char *
  * nothing else. */
 bool work_is_heat(const struct work *w);
 
+/* The names and limits that a work has by its slot, its settings and `tier`. */
+void work_fit(struct work *w, const char *tier);
+
 /* The Node that steps of this build run on. */
 const struct node_at *work_node(const struct work *w);
 
 /* Runs a step in the sandbox and judges its end. `source_fd`: for unpack, else -1. */
 MUST_USE int work_step(struct work *w, enum step_id id, int source_fd);
+
+/* The same in two parts: the step is started before its last input is there, which `rest_fd`, a
+ * file, then gives it. work_begin() may run beside other steps. */
+MUST_USE int work_begin(struct work *w, enum step_id id, struct ahead **ret_ahead);
+MUST_USE int work_finish(struct work *w, enum step_id id, struct ahead *a, int rest_fd);
 
 /* WORK_ENDED with the result saying so when the build must stop; else 0. */
 MUST_USE int work_go_on(struct work *w);

@@ -33,6 +33,7 @@ static const struct {
     [CACHE_MODULES] = {"modules", DAY_MS},
     [CACHE_LAYER] = {"layer", 0},
     [CACHE_BYTECODE] = {"bytecode", 0},
+    [CACHE_HEAT] = {"heat", DAY_MS},
 };
 
 const char *cache_kind_name(enum cache_kind kind)

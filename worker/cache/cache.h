@@ -24,7 +24,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum cache_kind { CACHE_MODULES, CACHE_LAYER, CACHE_BYTECODE, CACHE_KINDS };
+/* HEAT is a note alone: what the newest heat build worked with. */
+enum cache_kind { CACHE_MODULES, CACHE_LAYER, CACHE_BYTECODE, CACHE_HEAT, CACHE_KINDS };
 
 enum {
     CACHE_PATH_MAX = 512,

@@ -13,6 +13,8 @@ import {createRequire} from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 
+import {FolderStore} from './store.mjs';
+
 const OWN_FOLDER = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
 const OWN_VARIABLES = new Set(['ROTA_CACHE', 'ROTA_LAYER', 'PWD', 'OLDPWD', 'SHLVL', '_']);
 
@@ -22,11 +24,16 @@ function isFolder(name) {
 
 function upperFolder() {
   const folder = process.env.ROTA_CACHE ?? '/w/cache';
-  return isFolder(folder) ? folder : path.join(os.tmpdir(), 'metro-cache');
+  if (isFolder(folder)) {
+    return folder;
+  }
+  const own = path.join(os.tmpdir(), 'metro-cache');
+  fs.mkdirSync(own, {recursive: true});
+  return own;
 }
 
-function lowerFolder() {
-  const folder = process.env.ROTA_LAYER ?? '/layer';
+function lowerFolder(platform) {
+  const folder = path.join(process.env.ROTA_LAYER ?? '/layer', platform);
   return isFolder(folder) ? folder : null;
 }
 
@@ -69,7 +76,17 @@ function versionOf(top, seen, given) {
   return crypto.createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-// One store in Metro's eyes, so that what the layer has is not copied into the build's own memory.
+// A shared transform that cannot be read is made anew.
+function sharedGet(lower, key) {
+  try {
+    return lower.get(key);
+  } catch {
+    return null;
+  }
+}
+
+// One store in Metro's eyes, so that what the layer has is not copied into the build's own memory. Metro
+// asks for no transform twice, so an upper folder that was empty at the beginning has nothing to give.
 class Layers {
   name = 'layers';
   found = 0;
@@ -78,16 +95,17 @@ class Layers {
 
   constructor(upper, lower) {
     this.upper = upper;
+    this.isUpperEmpty = fs.readdirSync(upper.folder).length === 0;
     this.lower = lower;
   }
 
-  async get(key) {
+  get(key) {
     this.asked++;
-    const own = await this.upper.get(key);
+    const own = this.isUpperEmpty ? null : this.upper.get(key);
     if (own != null || !this.lower) {
       return own;
     }
-    const shared = await this.lower.get(key).catch(() => null);
+    const shared = sharedGet(this.lower, key);
     this.found += shared != null;
     return shared;
   }
@@ -137,14 +155,11 @@ function loadTransformers(config, entry, platform) {
 }
 
 // Sets stores and version in `config`; returns the stores, whose counts tell how much the layer gave.
-export function cacheSet(config, {FileStore, top, entry, platform, traceEnd}) {
+export function cacheSet(config, {top, entry, platform, traceEnd}) {
   const isLoaded = loadTransformers(config, entry, platform);
   const seen = traceEnd();
-  const lower = isLoaded && seen.isComplete ? lowerFolder() : null;
-  const stores = new Layers(
-    new FileStore({root: upperFolder()}),
-    lower ? new FileStore({root: lower}) : null,
-  );
+  const lower = isLoaded && seen.isComplete ? lowerFolder(platform) : null;
+  const stores = new Layers(new FolderStore(upperFolder()), lower ? new FolderStore(lower) : null);
   config.cacheStores = [stores];
   config.cacheVersion = versionOf(top, seen, config.cacheVersion);
   return stores;

@@ -1,6 +1,7 @@
 // metro.mjs: bundles one app with the app's own tools. Runs inside the sandbox.
 //
 //   node metro.mjs SOURCE PLATFORM OUT_DIR BUNDLE_NAME [ROOT [ENTRY]]      (fd 3: JSON lines for the agent)
+//   node metro.mjs --ahead SOURCE      (loads SOURCE/node_modules; the rest comes on fd 6, see ahead.mjs)
 //
 // ROOT is the app's folder below SOURCE ("." or nothing: SOURCE itself), ENTRY a file below that. Everything
 // is resolved from the app's node_modules: the versions of Metro, Babel and Hermes must fit the app's
@@ -16,13 +17,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
+import {orderTake, preload} from './ahead.mjs';
 import {assetsCount} from './assets.mjs';
 import {cacheSet} from './cache.mjs';
 import {entryOf} from './entry.mjs';
 import {expoBundle} from './expo.mjs';
 import {describe, textOf} from './failure.mjs';
 import {nativeBundle} from './native.mjs';
-import {metroLoad, nodeMissed, toolsOf} from './tools.mjs';
+import {nodeMissed, toolsOf} from './tools.mjs';
 import {traceBegin} from './trace.mjs';
 
 const PROGRESS_MS = 200;
@@ -51,11 +53,11 @@ function progressReporter(modules) {
   };
 }
 
-async function main([top, platform, out, name, folder, entryGiven]) {
+async function build([top, platform, out, name, folder, entryGiven], traceGiven) {
   const root = path.join(top, folder || '.');
   process.chdir(root);
   process.env.NODE_ENV = 'production';
-  const traceEnd = traceBegin(top, root);
+  const traceEnd = traceGiven ?? traceBegin(top, root);
   const tools = toolsOf(root);
   say({type: 'tools', hermesc: tools.hermesc.file, compose: tools.compose, versions: tools.versions});
   const missed = nodeMissed(tools);
@@ -66,8 +68,7 @@ async function main([top, platform, out, name, folder, entryGiven]) {
   const modules = {total: 0};
   let cache = null;
   const prepare = config => {
-    const {FileStore} = metroLoad(root, tools);
-    cache = cacheSet(config, {FileStore, top, entry, platform, traceEnd});
+    cache = cacheSet(config, {top, entry, platform, traceEnd});
   };
   const bundle = tools.expoCli ? expoBundle : nativeBundle;
   await bundle({root, top, platform, entry, out, name, tools, prepare, onProgress: progressReporter(modules)});
@@ -84,11 +85,26 @@ async function main([top, platform, out, name, folder, entryGiven]) {
   });
 }
 
+// The watch over files begins before anything is loaded, here as in any build: what keeps a function of
+// fs for itself keeps a watched one.
+async function buildAhead(top) {
+  const traceEnd = traceBegin(top, top);
+  preload(top);
+  const args = orderTake();
+  if (args) {
+    await build([top, ...args], traceEnd);
+  }
+}
+
+const [first, ...rest] = process.argv.slice(2);
+const isAhead = first === '--ahead';
+
 try {
-  await main(process.argv.slice(2));
+  await (isAhead ? buildAhead(rest[0]) : build([first, ...rest]));
   process.exit(0); // the app's configuration may have left timers or watchers behind
 } catch (error) {
-  say(describe(error, process.argv[2]));
-  process.stderr.write(`${textOf(error, process.argv[2])}\n`);
+  const top = isAhead ? rest[0] : first;
+  say(describe(error, top));
+  process.stderr.write(`${textOf(error, top)}\n`);
   process.exit(1);
 }

@@ -60,7 +60,7 @@ const METRO_WAYS = [
   ['expo', '@expo/metro-config', 'metro'],
 ];
 
-function metroOf(require, isExpo) {
+export function metroOf(require, isExpo) {
   const folder = firstFolder(require, isExpo ? [...EXPO_METRO_WAYS, ...METRO_WAYS] : METRO_WAYS);
   if (!folder) {
     throw new BuildError('BUNDLE_FAILED', new Error('the app brings no Metro: depend on react-native and @react-native/metro-config'));
@@ -158,7 +158,6 @@ export function metroLoad(root, tools) {
   return {
     metro: load(tools.metro),
     metroConfig: load(folderOf(beside, ['metro-config'])),
-    FileStore: load(folderOf(beside, ['metro-cache'])).FileStore,
     reactNativeMetroConfig: defaults ? load(defaults) : null,
   };
 }

@@ -15,12 +15,12 @@ const READS = ['readFileSync', 'readFile', 'openSync', 'open', 'createReadStream
 const LOOKS = ['existsSync', 'statSync', 'lstatSync', 'accessSync', 'stat', 'access'];
 const LISTS = ['readdirSync', 'readdir'];
 
-// Files that configure a build by their name alone, wherever in the source they lie.
+// Files that configure a build by their name alone, wherever in the source they lie. A plugin out of
+// node_modules may read its own (tailwind.config.js) only once it runs, when nobody watches any more.
 const NAMES = [
-  /^\.babelrc/, /^\.babelignore$/, /^\.browserslistrc$/, /^\.env/, /^\.swcrc$/,
-  /^babel\.config\./, /^metro\.config\./, /^app\.config\./, /^react-native\.config\./,
+  /^\.env/, /^\.\w+(?:rc|ignore)(?:\.\w+)?$/, /\.config\.\w+$/,
   /^tsconfig.*\.json$/, /^jsconfig.*\.json$/, /^(?:app|package|package-lock|npm-shrinkwrap)\.json$/,
-  /^yarn\.lock$/, /^\.yarnrc/, /^pnpm-lock\.yaml$/, /^pnpm-workspace\.yaml$/,
+  /^yarn\.lock$/, /^pnpm-lock\.yaml$/, /^pnpm-workspace\.yaml$/,
 ];
 const SKIPPED = new Set(['node_modules', '.git', '.expo']);
 
@@ -55,11 +55,22 @@ function configFiles(top) {
 }
 
 // A plugin of the app's own may require or read more once it runs. It takes that from its own folder, as
-// good as always; so all of the folder counts, unless it is the app's own and holds everything.
+// good as always; so all of the folder counts.
 function besides(required, top, root) {
   const folders = new Set(required.map(file => path.dirname(file)));
   const own = [...folders].filter(folder => isBelow(top, folder) && !isBelow(folder, root));
   return own.flatMap(folder => [...filesBelow(folder)]);
+}
+
+// The app's own folder holds everything, so there only the configurations themselves are known: not what a
+// plugin beside them, or written into them, looks at once it runs.
+function mayLookLater(file, required, top, root) {
+  const isBeside = isBelow(top, file) && isBelow(path.dirname(file), root);
+  if (!isBeside || !/\.[cm]?js$/.test(file)) {
+    return false;
+  }
+  const isConfiguration = NAMES.some(name => name.test(path.basename(file)));
+  return isConfiguration ? /\bvisitor\b/.test(fs.readFileSync(file, 'utf8')) : required.includes(file);
 }
 
 // Text that may bring ES modules in. Wrong now and then, in the safe direction.
@@ -107,11 +118,12 @@ export function traceBegin(top, root) {
     const required = Object.keys(require.cache).filter(file => path.isAbsolute(file) && !isForeign(file));
     const files = new Set([...configFiles(top), ...read, ...required, ...besides(required, top, root)]);
     const code = [...required, ...[...files].filter(file => /(?:babel|metro)\.config\.\w+$|\.babelrc\.\w+$/.test(file))];
+    const isKnown = file => !fs.existsSync(file) || (!mayImport(file) && !mayLookLater(file, required, top, root));
     return {
       files: [...files].sort(),
       places: [...looked].sort(),
       folders: [...listed].sort(),
-      isComplete: !code.some(file => fs.existsSync(file) && mayImport(file)),
+      isComplete: code.every(isKnown),
     };
   };
 }

@@ -1,0 +1,69 @@
+// ahead.mjs: a process that is ready before its job is known.
+//
+// What it loads comes from node_modules alone, which package managers made without running any of it, and
+// nothing of an app is there yet. Then it waits, with its event loop standing still, for one JSON object on
+// fd 6: {"args":[PLATFORM,OUT_DIR,BUNDLE_NAME,ROOT,ENTRY],"env":{"NAME":"value"}}. It takes one and is used up.
+import fs from 'node:fs';
+import {createRequire} from 'node:module';
+import path from 'node:path';
+
+import {appRequire, folderOf, metroLoad, metroOf} from './tools.mjs';
+
+const ORDER_FD = 6;
+const SAMPLE = `
+import * as React from 'react';
+type Props = {name?: string};
+export default class Sample extends React.Component<Props> {
+  state = {n: 0, ...this.props};
+  async read({name = 'a', ...rest}: Props) {
+    for (const one of await Promise.all([name])) this.state.n += one?.length ?? 0;
+    return \`\${name} \${rest}\`;
+  }
+  render = () => <React.Fragment key="k">{this.state.n}</React.Fragment>;
+}
+`;
+
+// A first transform takes many times as long as a second one: all of babel is compiled on the way.
+function transformOnce(root, require) {
+  require('@babel/core').transformSync(SAMPLE, {
+    cwd: root,
+    root,
+    filename: path.join(root, 'sample.tsx'),
+    configFile: false,
+    babelrc: false,
+    ast: true,
+    presets: [appRequire(root).resolve('@react-native/babel-preset')],
+    caller: {name: 'metro', bundler: 'metro', platform: 'android'},
+    envName: 'production',
+  });
+}
+
+// Everything of a React Native app that does not depend on the app. Nothing here may fail: what is missing
+// is met again, and named, when the app is there. Expo's command line must load Metro itself (expo.mjs).
+export function preload(root) {
+  const require = appRequire(root);
+  if (folderOf(require, ['expo'])) {
+    return;
+  }
+  try {
+    const {reactNativeMetroConfig} = metroLoad(root, {metro: metroOf(require, false)});
+    const {transformer, transformerPath} = reactNativeMetroConfig.getDefaultConfig(root);
+    const beside = createRequire(transformer.babelTransformerPath);
+    beside(transformerPath);
+    beside(transformer.babelTransformerPath);
+    transformOnce(root, beside);
+  } catch {
+    // see above
+  }
+}
+
+// The arguments of the build, with its variables set; null: nothing came, the process is not wanted.
+export function orderTake() {
+  const text = fs.readFileSync(ORDER_FD, 'utf8');
+  if (!text) {
+    return null;
+  }
+  const {args, env} = JSON.parse(text);
+  Object.assign(process.env, env);
+  return args;
+}
