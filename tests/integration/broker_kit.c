@@ -1,10 +1,10 @@
 /* broker_kit.c: starts rotad with a pipe for its "ready" word, so that nothing here waits by the
  * clock. */
 #include "broker_kit.h"
+#include "../unit/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -120,20 +120,12 @@ int rig_stop(struct rig *rig, int signal)
     return code_of(status);
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-    (void)st;
-    (void)flag;
-    (void)at;
-    return remove(path);
-}
-
 void rig_deinit(struct rig *rig)
 {
     rig->root = rota_client_free(rig->root);
     if (rig->pid)
         rig_stop(rig, SIGKILL);
-    nftw(rig->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    folder_remove(rig->dir);
 }
 
 struct rota_client *rig_client(struct rig *rig, const char *credential)

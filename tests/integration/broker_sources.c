@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sodium.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -110,6 +111,68 @@ static void test_a_source_keeps_within_its_accounts_limit(void **state)
     refused(publish_ios(b.source), "SOURCE_TOO_LARGE");
     source_limit(0);
     printf("refused at the announcement, at the publish, and when it was there already\n");
+}
+
+/* The invitation as if it had been given `ahead_s` later than it was. */
+static void invitation_move(const char *url, int64_t ahead_s, char ret_url[PATH_MAX])
+{
+    enum { TIME_LEN = 10, TAIL_LEN = 1 + 32 + 7 }; /* "-TOKEN/object" */
+    char from[PATH_MAX], to[PATH_MAX], path[PATH_MAX], digits[TIME_LEN + 1] = {0};
+    url_path(url, path);
+    size_t at = strlen(path) - TAIL_LEN - TIME_LEN;
+    memcpy(digits, path + at, TIME_LEN);
+    snprintf(digits, sizeof digits, "%0*llx", TIME_LEN,
+             strtoull(digits, NULL, 16) + (unsigned long long)ahead_s);
+    snprintf(from, sizeof from, "%.*s", (int)(strrchr(path, '/') - path), path);
+    memcpy(path + at, digits, TIME_LEN);
+    snprintf(to, sizeof to, "%.*s", (int)(strrchr(path, '/') - path), path);
+    assert_int_equal(rename(from, to), 0);
+    snprintf(ret_url, PATH_MAX, "file://%.4000s", path);
+}
+
+/* A clock that was set back, and an upload that took too long: each is told by its name, and the
+ * same source by a new URL is taken. */
+static void test_an_upload_keeps_to_the_time_of_its_url(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ahead_s;
+        const char *error;
+    } row[] = {{-3960, "URL_EXPIRED"}, {-3840, ""}, {360, "URL_AHEAD"}, {240, ""}};
+    char job[32], error[40], url[PATH_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        struct body b;
+        body_init(&b);
+        Rota__Reply *reply = invite(rig.root, NULL, ROTA__OBJECT_KIND__SOURCE, &b, BODY_BYTES);
+        invitation_move(reply->sign_upload->url, row[i].ahead_s, url);
+        rota_reply_free(reply);
+        file_put(url, b.bytes, sizeof b.bytes);
+        publish_source(rig.root, "maker", b.source, job, error);
+        assert_string_equal(error, row[i].error);
+        upload(rig.root, NULL, ROTA__OBJECT_KIND__SOURCE, &b);
+        publish_source(rig.root, "maker", b.source, job, error);
+        assert_string_equal(error, "");
+    }
+    printf("%zu times of a URL, 5 minutes to spare at both ends\n", ARRAY_LEN(row));
+}
+
+/* No key stands behind a URL of the files, so a new one ends none. */
+static void test_a_url_outlives_the_change_of_keys_and_a_restart(void **state)
+{
+    (void)state;
+    struct body b;
+    char job[32], error[40], url[PATH_MAX], text[4096];
+    const char *const args[] = {"key", "rotate", "--data", rig.data, NULL};
+    body_init(&b);
+    Rota__Reply *reply = invite(rig.root, NULL, ROTA__OBJECT_KIND__SOURCE, &b, BODY_BYTES);
+    snprintf(url, sizeof url, "%s", reply->sign_upload->url);
+    rota_reply_free(reply);
+    assert_int_equal(rig_run(&rig, args, text, sizeof text), 0);
+    assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+    rig_start(&rig, NULL);
+    file_put(url, b.bytes, sizeof b.bytes);
+    publish_source(rig.root, "maker", b.source, job, error);
+    assert_string_equal(error, "");
 }
 
 /* A link is no upload: it could point at any file that the broker may read. */
@@ -288,6 +351,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_publish_needs_its_source),
         cmocka_unit_test(test_a_source_keeps_within_its_accounts_limit),
+        cmocka_unit_test(test_an_upload_keeps_to_the_time_of_its_url),
+        cmocka_unit_test(test_a_url_outlives_the_change_of_keys_and_a_restart),
         cmocka_unit_test(test_a_link_is_no_upload),
         cmocka_unit_test(test_a_file_with_another_name_is_copied),
         cmocka_unit_test(test_a_repeated_publish_is_answered_though_its_source_is_gone),

@@ -1,7 +1,8 @@
 /* bundle_apps.c: the kinds of apps that people have, each built for both platforms by the real
- * pipeline: the oldest React Native that is supported, the newest, and Expo. What comes out must be
- * bytecode of the version that the app's own React Native reads, made with the app's own tools on
- * the Node that its `engines` ask for, with the images where the platform looks for them.
+ * pipeline: the oldest React Native that is supported, the newest, and Expo, alone and in an npm
+ * workspace. What comes out must be bytecode of the version that the app's own React Native reads,
+ * made with the app's own tools on the Node that its `engines` ask for, with the images where the
+ * platform looks for them.
  *
  * Needs several versions of Node (scripts/setup --node). Prints each build with its times.
  *
@@ -14,20 +15,30 @@
 #include <archive_entry.h>
 #include <assert.h>
 #include <base/auto.h>
+#include <base/file.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { WORKSPACE_MIB = 3072, IMAGES_MAX = 3 };
+enum { WORKSPACE_MIB = 3072, IMAGES_MAX = 3, LAYERS_MAX = 2, BUNDLE_BYTES_MAX = 64 << 20 };
 
 static const uint64_t bytecode_magic = 0x1f1903c103bc1fc6;
+
+#define EXPO_WORKSPACE                                                                             \
+    .app = "expo", .workspace = "expo-workspace", .at = "apps/mobile",                             \
+    .without = "apps/mobile/package-lock.json", .spec = "{\"root\":\"apps/mobile\"}",              \
+    .words = "Words from a package of the workspace", .bytecode_version = 98,                      \
+    .tools = "react-native 0.86.3, metro 0.84.5, hermesc 250829098.0.17, node v2"
 
 static const struct row {
     const char *name, *app, *platform;
     uint32_t bytecode_version;
     const char *tools;             /* what the log must say of them */
     const char *image[IMAGES_MAX]; /* in the assets archive */
+    /* Of an app in a workspace: the workspace, where the app lies in it, what it leaves out, and
+     * words of a package beside the app, which the bundle must have. */
+    const char *workspace, *at, *without, *spec, *words;
 } rows[] = {
     {.name = "rn-0.73-android",
      .app = "rn-0.73",
@@ -67,6 +78,11 @@ static const struct row {
      .bytecode_version = 98,
      .tools = "react-native 0.86.3, metro 0.84.5, hermesc 250829098.0.17, node v2",
      .image = {"assets/assets/wheel.png", "assets/assets/wheel@2x.png"}},
+    {EXPO_WORKSPACE, .name = "expo-workspace-android", .platform = "android",
+     .image = {"drawable-mdpi/assets_wheel.png", "drawable-xhdpi/assets_wheel.png",
+               "raw/keep.xml"}},
+    {EXPO_WORKSPACE, .name = "expo-workspace-ios", .platform = "ios",
+     .image = {"assets/assets/wheel.png", "assets/assets/wheel@2x.png"}},
 };
 
 static void check_bytecode(const struct row *row)
@@ -83,6 +99,16 @@ static void check_bytecode(const struct row *row)
                 row->name, "the bundle is no bytecode");
     printf("%s: bytecode version %u\n", row->name, header.version);
     rows_expect(header.version == row->bytecode_version, row->name, "another bytecode version");
+}
+
+static void check_words(const struct row *row)
+{
+    AUTO_FREE char *bundle = NULL;
+    char path[KIT_PATH_MAX];
+    size_t n = 0;
+    kit_object(&rows_kit, ROTA__OBJECT_KIND__BUNDLE, path);
+    assert(file_read(path, BUNDLE_BYTES_MAX, &bundle, &n) == 0);
+    rows_expect(memmem(bundle, n, row->words, strlen(row->words)) != NULL, row->name, row->words);
 }
 
 static void check_images(const struct row *row)
@@ -107,9 +133,14 @@ static int build(size_t at, const char *apps, const char *archive, struct build_
                  struct kit_seen *ret_seen)
 {
     const struct row *row = &rows[at];
-    const char *const layers[] = {row->app};
-    pack_source(&(struct pack_plan){.top = apps, .layers = layers, .layers_n = 1}, archive);
-    struct kit_order order = {.archive = archive, .platform = row->platform};
+    const char *const layers[LAYERS_MAX] = {row->app, row->workspace};
+    struct pack_plan plan = {.top = apps,
+                             .layers = layers,
+                             .layers_n = LAYERS_MAX,
+                             .first_at = row->at,
+                             .without = row->without};
+    pack_source(&plan, archive);
+    struct kit_order order = {.archive = archive, .platform = row->platform, .spec = row->spec};
     return kit_run(&rows_kit, &order, ret, ret_seen);
 }
 
@@ -122,6 +153,8 @@ static void check(size_t at, const struct build_result *r, const struct kit_seen
         return;
     check_bytecode(row);
     check_images(row);
+    if (row->words)
+        check_words(row);
     rows_expect(seen->bundle_percents >= 2 && seen->falls == 0, row->name, "percents did not rise");
 }
 

@@ -1,8 +1,11 @@
 /* bundle_rows.c: see bundle_rows.h. */
+#undef NDEBUG
 #include "bundle_rows.h"
 
+#include <assert.h>
 #include <base/exit.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct kit rows_kit;
 static unsigned failures;
@@ -35,11 +38,14 @@ static void row_run(const struct rows *rows, size_t row, const char *apps)
 int rows_main(const struct rows *rows, int argc, char **argv)
 {
     unsigned run = 0;
+    char cache[] = "/tmp/rota-rows-XXXXXX";
     if (argc < 2) {
         fprintf(stderr, "usage: %s %s\n", argv[0], rows->usage);
         return EXIT_USAGE;
     }
-    kit_open(&rows_kit, rows->workspace_bytes);
+    assert(rows->cache_bytes == 0 || mkdtemp(cache));
+    kit_open_cached(&rows_kit, rows->workspace_bytes, rows->cache_bytes ? cache : "none",
+                    rows->cache_bytes);
     printf("%s\n", rows_kit.said);
     for (size_t i = 0; i < rows->n; i++)
         if (rows->is_wanted(i, argc, argv)) {
@@ -47,6 +53,8 @@ int rows_main(const struct rows *rows, int argc, char **argv)
             run++;
         }
     kit_close(&rows_kit);
+    if (rows->cache_bytes)
+        kit_remove(cache);
     printf("%u builds, %u failures\n", run, failures);
     return run > 0 && failures == 0 ? EXIT_OK : EXIT_JOB_FAILED;
 }

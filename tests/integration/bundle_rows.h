@@ -8,6 +8,7 @@ struct rows {
     const char *usage; /* behind the program's name */
     size_t n;
     uint64_t workspace_bytes;
+    uint64_t cache_bytes; /* of a cache that the rows share; 0: none */
     const char *(*name)(size_t row);
     bool (*is_wanted)(size_t row, int argc, char **argv);
     /* Packs the source into `archive` and runs it; kit_run()'s answer. */

@@ -240,7 +240,15 @@ def the_contract_of_stats(kit):
     check({"worker", "pool", "classes", "slots", "seen_ms", "jobs"} <= set(worker), f"stats: {worker}")
     check(worker["jobs"][0]["job"] == held and worker["jobs"][0]["percent"] == 90
           and worker["jobs"][0]["phase"] == "bundle" and worker["classes"] == ["task"], f"stats: {worker}")
-    check(kit.json("worker", "list")["workers"][0]["worker"] == worker["worker"], "worker list")
+    listed = kit.json("worker", "list")["workers"][0]
+    check(listed["worker"] == worker["worker"], "worker list")
+    has = listed["resources"]
+    check(1 <= has["cpus"] <= os.cpu_count() and has["memory_bytes"] > 64 << 20 and has["limits"] == "none"
+          and has["isolation"] == "pid-namespace" and has["workspace_bytes"] == 0, f"worker list: {has}")
+    lines = kit.rota("worker", "list").stdout.splitlines()
+    head = next(i for i, line in enumerate(lines) if "CPUS" in line)
+    check(lines[head].split() == ["WORKER", "CPUS", "MEMORY", "WORKSPACE", "LIMITS", "ISOLATION", "NODE", "MANAGERS"]
+          and lines[head + 1].split()[:2] == [worker["worker"], str(has["cpus"])], f"worker list: {lines}")
     open(f"{kit.dir}/go", "w").close()
     kit.wait_state(held, "succeeded")
     counted["commands"] += 3
@@ -304,6 +312,20 @@ def refusals(kit):
     check(kit.rota("account", ok=(2,)).stdout == "", "a group alone is a usage error")
 
 
+def the_worker_s_options(kit):
+    """What a runner has no use for is refused before anything starts, and not left out in silence."""
+    for options in (["--exec-host"], ["--exec-read", kit.dir], ["--runner", "bundle", "--exec-host", "--exec-read", kit.dir],
+                    ["--runner", "exec:"], ["--runner", "no-such"], ["--name", "a name"]):
+        done = kit.run([program("rota-worker"), "--url", kit.url, "--key-file", kit.key, *options], ok=(2,), timeout=60)
+        lines = done.stderr.strip().split("\n")
+        check(len(lines) == 2 and lines[0].startswith("rota-worker: --") or "no such --runner" in lines[0],
+              f"{options}: {done.stderr!r}")
+        check(lines[-1].startswith("  "), f"{options}: says not what to do: {done.stderr!r}")
+        if options[0].startswith("--exec") or "bundle" in options:
+            check("--exec-host and --exec-read are for --runner exec:PATH" in lines[0], f"{options}: {done.stderr!r}")
+        counted["refusals"] += 1
+
+
 def help_for_all(kit):
     lines = [line[2:] for line in kit.rota("help").stdout.splitlines() if line.startswith("  ")]
     names = [line[:16].strip() for line in lines if not line.startswith("rota ")]
@@ -340,6 +362,7 @@ def test():
         across_a_restart(kit)
         looking_ahead(kit)
         refusals(kit)
+        the_worker_s_options(kit)
         helped = help_for_all(kit)
         unavailable(kit)
     print(f"{counted['commands']} commands did their work, {counted['refusals']} refusals were named, {percents} percents "

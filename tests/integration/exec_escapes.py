@@ -14,8 +14,9 @@ import subprocess
 from kit import Kit, check, main
 
 HOSTILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "apps", "hostile", "escape")
-# escape.py's, of which boxed.py replaces two, and its own.
-ATTEMPTS = sum(open(f"{HOSTILE}/{name}").read().count("\n@attempt(") for name in ("escape.py", "boxed.py")) - 2
+# What escape.py needs beside it; of its attempts boxed.py replaces two, and adds its own.
+PARTS = ("escape.py", "rig.py", "by_mounts.py", "by_namespaces.py", "by_filter.py", "by_limits.py")
+ATTEMPTS = sum(open(f"{HOSTILE}/{name}").read().count("\n@attempt(") for name in (*PARTS, "boxed.py")) - 2
 IPC_RMID = 0
 # Each way to have the agent deliver what is not the job's: one shell line.
 LAYS = {
@@ -140,10 +141,11 @@ def test():
         with open(f"{kit.dir}/token", "w") as f:
             f.write("its own secret")
         kit.rota("var", "set", "TOKEN", "--app", "hostile", "--secret", "--value-file", f"{kit.dir}/token", "--account", "a")
-        for name in ("escape.py", "boxed.py"):
+        for name in (*PARTS, "boxed.py"):
             shutil.copy(f"{HOSTILE}/{name}", f"{kit.dir}/{name}")
             os.chmod(f"{kit.dir}/{name}", 0o755)
-        worker = kit.worker("--exec-read", f"{kit.dir}/escape.py", "--workspace-bytes", str(64 << 20),
+        may_read = [word for name in PARTS for word in ("--exec-read", f"{kit.dir}/{name}")]
+        worker = kit.worker(*may_read, "--workspace-bytes", str(64 << 20),
                             runner=f"{kit.dir}/boxed.py", slots=2, boxed=True)
         lay = kit.script("lay", "#!/bin/sh\npython3 -c 'import json, sys; print(json.load(sys.stdin)[\"line\"])' > /w/tmp/line\n"
                          ". /w/tmp/line\n")

@@ -58,6 +58,7 @@ def one_job(kit, key, runner):
     check(open(f"{kit.dir}/fetched/made.txt").read() == "made\n", "its output")
     worker.terminate()
     check(worker.wait(20) == 0, said())
+    check("workspace.left" not in said(), said())
 
 
 def refusals(kit, key, runner):

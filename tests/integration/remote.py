@@ -10,8 +10,9 @@ import subprocess
 import tempfile
 import threading
 
+from authority import Authority
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-MACHINE = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def run(argv, **more):
@@ -30,7 +31,7 @@ class Remote:
         self._certificate()
         os.mkdir(f"{self.dir}/git")
         node = os.environ.get("ROTA_NODE") or "node"
-        self.server = subprocess.Popen([node, f"{HERE}/remote.mjs", f"{self.dir}/key", f"{self.dir}/cert", f"{self.dir}/git"],
+        self.server = subprocess.Popen([node, f"{HERE}/remote.mjs", self.key, self.cert, f"{self.dir}/git"],
                                        stdout=subprocess.PIPE, text=True, env={**os.environ, "TOKEN": self.token})
         ports = json.loads(self.server.stdout.readline())
         for name in ("registry", "main", "clear", "upstream", "git", "plain"):
@@ -49,19 +50,9 @@ class Remote:
             self.requests.append(json.loads(line))
 
     def _certificate(self):
-        d = self.dir
-        run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=rota test authority",
-             "-keyout", f"{d}/ca.key", "-out", f"{d}/ca"])
-        run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-keyout", f"{d}/key",
-             "-out", f"{d}/request"])
-        with open(f"{d}/names", "w") as f:
-            f.write("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-        run(["openssl", "x509", "-req", "-in", f"{d}/request", "-CA", f"{d}/ca", "-CAkey", f"{d}/ca.key", "-CAcreateserial",
-             "-days", "2", "-extfile", f"{d}/names", "-out", f"{d}/cert"])
-        with open(f"{d}/trusted", "w") as out:
-            for path in {MACHINE, os.environ.get("NODE_EXTRA_CA_CERTS", MACHINE), f"{d}/ca"}:
-                if os.path.exists(path):
-                    out.write(open(path).read() + "\n")
+        own = Authority(self.dir)
+        self.cert, self.key = own.issue("cert")
+        own.trusted_by_machine(f"{self.dir}/trusted")
 
     @property
     def env(self):

@@ -65,6 +65,20 @@ static void a_cancelled_job_is_gone_within_two_seconds(void)
     printf("cancel: gone after %llu ms\n", (unsigned long long)ms);
 }
 
+/* A program on the host may undo what it did there. */
+static void a_cancelled_job_cleans_up_within_its_grace(void)
+{
+    rig_script(&rig, "trap 'sleep 0.3; echo cleaned >>$TRACE; exit 0' TERM\n"
+                     "echo '{\"phase\":\"tidy\"}' >&3; sleep 1000 & wait");
+    unsigned before = trace_lines(&rig);
+    job_publish(&rig, 0, job);
+    job_wait(&rig, job, ROTA__STATE__LEASED, 1, "tidy", 5000, NULL);
+    job_cancel(&rig, job);
+    uint64_t ms = job_wait(&rig, job, ROTA__STATE__CANCELLED, 1, NULL, 2000, NULL);
+    CHECK(trace_lines(&rig) == before + 1, "%u lines, %u before", trace_lines(&rig), before);
+    printf("cancel: cleaned up, gone after %llu ms\n", (unsigned long long)ms);
+}
+
 static void an_endless_job_is_cut_at_its_timeout(void)
 {
     Rota__Reply *reply;
@@ -105,6 +119,7 @@ int main(int argc, char **argv)
     a_failure_names_its_exit_status();
     a_fault_is_tried_three_times();
     a_cancelled_job_is_gone_within_two_seconds();
+    a_cancelled_job_cleans_up_within_its_grace();
     an_endless_job_is_cut_at_its_timeout();
     many_jobs_run_once_each();
     rig_close(&rig);

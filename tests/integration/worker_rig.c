@@ -2,6 +2,7 @@
  * long polls (watch) and descriptors; where another process can only be looked at, it looks every
  * 10 ms.  */
 #include "worker_rig.h"
+#include "../unit/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,11 +34,6 @@ static int show(const char *path, const struct stat *st, int kind, struct FTW *a
         fputs(line, stderr);
     fclose(f);
     return 0;
-}
-
-static int drop(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    return remove(path);
 }
 
 void rig_fail(void)
@@ -158,7 +154,7 @@ void rig_close(struct rig *r)
     r->client = rota_client_free(r->client);
     if (r->rotad > 0 && kill(r->rotad, SIGKILL) == 0)
         waitpid(r->rotad, NULL, 0);
-    nftw(r->dir, drop, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(r->dir);
 }
 
 void rig_script(struct rig *r, const char *script)

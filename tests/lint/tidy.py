@@ -32,7 +32,7 @@ LAYERS = {
     "admin/cli": {"proto/base", "proto", "admin", "admin/cli", "admin/tui"},
     "admin/tui": {"proto/base", "proto", "admin", "admin/tui"},
 }
-ALSO = {("broker/engine", "broker/net/inbox.h")}
+ALSO = {("broker/engine", "broker/net/inbox.h"), ("worker/box", "worker/bundle/engines.h")}
 ROOTS = {"proto": ["proto"], "broker": ["broker", "proto"], "worker": ["worker", "proto"],
          "admin": ["admin", "proto"]}
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atof|strtok|sleep|usleep"
