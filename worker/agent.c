@@ -41,11 +41,13 @@ uint64_t backoff_ms(uint32_t failures)
     return ms - randombytes_uniform((uint32_t)(ms / 2));
 }
 
+/* ENVIRONMENT_MISMATCH passes when an operator starts the broker with its own store again: what was
+ * built meanwhile waits for that. */
 bool is_passing(const Rota__Error *error)
 {
-    static const enum error_code passing[] = {E_UNAVAILABLE, E_TIMEOUT,     E_BUSY,
-                                              E_OVERLOADED,  E_DRAINING,    E_STORE_FULL,
-                                              E_MEMORY,      E_STORE_FAULT, E_STORE_UNAVAILABLE};
+    static const enum error_code passing[] = {
+        E_UNAVAILABLE, E_TIMEOUT, E_BUSY,        E_OVERLOADED,        E_DRAINING,
+        E_STORE_FULL,  E_MEMORY,  E_STORE_FAULT, E_STORE_UNAVAILABLE, E_ENVIRONMENT_MISMATCH};
     enum error_code code = error_by_name(error->name);
     for (size_t i = 0; i < ARRAY_LEN(passing); i++)
         if (code == passing[i])

@@ -52,7 +52,8 @@ struct build {
     uint32_t attempt, attempts_max;
     const struct build_var *var;
     size_t vars;
-    const void *spec; /* a JSON object, not NUL-terminated; may be empty */
+    bool is_token_withheld; /* the app's ROTA_GIT_TOKEN is not for this job's source */
+    const void *spec;       /* a JSON object, not NUL-terminated; may be empty */
     size_t spec_bytes;
     uint64_t timeout_ms;  /* from the grant */
     uint64_t deadline_ms; /* clock_boot_ms() at which the agent raises BUILD_TIMED_OUT */

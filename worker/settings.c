@@ -56,9 +56,11 @@ static const struct option_row rows[] = {
                "nothing; default: /var/cache/rota for root, else the user's cache folder"),
     OPTION_U64(struct worker_settings, cache_bytes, "cache-bytes", "N", 8 * GIB, MIB, 1024 * TIB,
                "size limit of that folder; what was not used for the longest time goes first"),
-    OPTION_LIST(struct worker_settings, allow_registry, "allow-registry", "HOST[:PORT]",
-                "registry that an app's .npmrc may name; may be repeated; default: only the one of "
-                "this machine's npm configuration. A private address must be listed as such"),
+    OPTION_LIST(
+        struct worker_settings, allow_registry, "allow-registry", "HOST[:PORT]",
+        "registry that an app's .npmrc or .yarnrc.yml may name; may be repeated; default: "
+        "only the one of this machine's npm configuration. A private address must be listed "
+        "as such"),
     OPTION_LIST(struct worker_settings, git_host, "git-host", "HOST[:PORT]",
                 "host that sources git: may come from; may be repeated; default: github.com, "
                 "gitlab.com"),

@@ -67,6 +67,7 @@ static void slot_build(struct slot *s, struct build_result *ret)
     int r = vars_fetch(&b, &vars, ret);
     b.var = vars.var;
     b.vars = vars.n;
+    b.is_token_withheld = vars.is_token_withheld;
     if (r == 0)
         r = s->agent->config->runner->run(&b, ret);
     vars_deinit(&vars);

@@ -28,6 +28,8 @@ static int refused(const Rota__Error *error, struct build_result *result)
 static int fill(struct vars *v)
 {
     const Rota__VarReadResult *read = v->reply->var_read;
+    for (size_t i = 0; i < read->n_withheld; i++)
+        v->is_token_withheld |= strcmp(read->withheld[i], "ROTA_GIT_TOKEN") == 0;
     v->var = calloc(read->n_var + 1, sizeof *v->var);
     if (!v->var)
         return err_raise(-ENOMEM);

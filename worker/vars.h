@@ -9,6 +9,7 @@ struct vars {
     Rota__Reply *reply; /* owns the values */
     struct build_var *var;
     size_t n;
+    bool is_token_withheld; /* see struct build */
 };
 
 enum vars_outcome { VARS_REFUSED = 1 };

@@ -55,9 +55,19 @@ static bool is_pinned(const struct work *w)
     return w->build->commit && w->build->commit[0];
 }
 
+static const char *unauthorized_text(const struct work *w)
+{
+    if (w->build->is_token_withheld)
+        return "wants a token, and the app's ROTA_GIT_TOKEN is for the app's own repository alone, "
+               "which this is not";
+    return step_net_secret(w, "ROTA_GIT_TOKEN")
+               ? "does not accept the app's ROTA_GIT_TOKEN for this repository"
+               : "wants a token, and the app has no ROTA_GIT_TOKEN";
+}
+
 static void failure_explain(struct work *w, const struct source_ref *source)
 {
-    const char *host = source->host.name, *token = step_net_secret(w, "ROTA_GIT_TOKEN");
+    const char *host = source->host.name;
     unsigned port = source->host.port;
     if (w->result->error != E_GIT_REFUSED)
         return;
@@ -69,9 +79,7 @@ static void failure_explain(struct work *w, const struct source_ref *source)
         build_fail(w->result, E_GIT_UNREACHABLE, "%s:%u answered with a fault of its own", host,
                    port);
     else if (is_unauthorized(w))
-        build_fail(w->result, E_GIT_REFUSED, "%s:%u %s", host, port,
-                   token ? "does not accept the app's ROTA_GIT_TOKEN for this repository"
-                         : "wants a token, and the app has no ROTA_GIT_TOKEN");
+        build_fail(w->result, E_GIT_REFUSED, "%s:%u %s", host, port, unauthorized_text(w));
     else if (is_pinned(w) && is_commit_gone(w))
         build_fail(w->result, E_GIT_COMMIT_GONE,
                    "%s:%u no longer has commit %s, which an earlier attempt of this job fetched",
@@ -112,6 +120,8 @@ static int source_choose(const struct work *w, const struct source_ref *asked,
 static int clone(struct work *w, const struct source_ref *source)
 {
     w->git = source;
+    if (w->build->is_token_withheld)
+        work_say(w, "ROTA_GIT_TOKEN is left out: %s is not the app's repository", source->url);
     int r = work_step(w, STEP_CLONE, -1);
     w->git = NULL;
     if (r == WORK_ENDED)

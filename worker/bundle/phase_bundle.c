@@ -26,7 +26,7 @@ int phase_bundle(struct work *w)
     if (!w->standby)
         layer_find(w);
     layer_say(w);
-    int r = w->standby ? standby_bundle(w) : work_step(w, STEP_BUNDLE, -1);
+    int r = standby_waits(w) ? standby_bundle(w) : work_step(w, STEP_BUNDLE, -1);
     if (r != 0)
         return r;
     if (!w->feedback.hermesc[0] || !w->feedback.compose[0]) {

@@ -199,19 +199,11 @@ void standby_stop(uint32_t slot)
 
 /* ---- taking it over ---- */
 
-/* What Node reads before the program does cannot be told to one that runs. */
-static bool has_node_variable(const struct work *w)
-{
-    for (const char *const *e = w->env; *e; e++)
-        if (strncmp(*e, "NODE_", 5) == 0 || strncmp(*e, "UV_", 3) == 0)
-            return true;
-    return false;
-}
-
+/* Whatever a variable may change in Node and in what it has loaded, it is too late for. */
 static bool may_fit(const struct standby *s, const struct work *w)
 {
     return ahead_is_waiting(s->ahead) && !work_is_heat(w) && strcmp(w->spec.root, ".") == 0 &&
-           s->work.limits.memory_bytes == w->limits.memory_bytes && !has_node_variable(w);
+           s->work.limits.memory_bytes == w->limits.memory_bytes && !w->env[0];
 }
 
 void standby_take(struct work *w)
@@ -253,32 +245,21 @@ int standby_meets(struct work *w)
 
 /* ---- the bundle ---- */
 
-static json_t *env_object(const char *const *env)
-{
-    json_t *object = json_object();
-    for (; object && *env; env++) {
-        size_t n = strcspn(*env, "=");
-        char name[WORK_FILE_MAX];
-        snprintf(name, sizeof name, "%.*s", (int)n, *env);
-        if (json_object_set_new(object, name, json_string((*env)[n] ? *env + n + 1 : "")) < 0) {
-            json_decref(object);
-            return NULL;
-        }
-    }
-    return object;
-}
-
 /* ahead.mjs says what it is. */
 static int order_write(const struct work *w, int fd)
 {
-    json_t *order =
-        json_pack("{s:[s,s,s,s,s], s:o}", "args", w->platform->name, "/w/out", w->bundle_name,
-                  w->spec.root, w->spec.entry, "env", env_object(w->env));
+    json_t *order = json_pack("[s,s,s,s,s]", w->platform->name, "/w/out", w->bundle_name,
+                              w->spec.root, w->spec.entry);
     if (!order)
         return err_raise(-EINVAL);
     int r = json_dumpfd(order, fd, JSON_COMPACT);
     json_decref(order);
     return r < 0 ? err_raise(-EIO) : 0;
+}
+
+bool standby_waits(const struct work *w)
+{
+    return w->standby && ahead_is_waiting(w->standby->ahead);
 }
 
 int standby_bundle(struct work *w)

@@ -2,9 +2,9 @@
  *
  * It is a process in the sandbox of STEP_STANDBY that has loaded what the newest heat build
  * installed, and has seen nothing of any app. A build whose packages and Node are those, whose
- * memory limit is the one it was started with, and whose app is at the top of its source, takes it
- * over together with its workspace; any other build ends it and starts one of its own. It serves
- * one build and goes with it. Nothing here is a reason for a build to end.
+ * memory limit is the one it was started with, whose app is at the top of its source and has no
+ * variables, takes it over together with its workspace; any other build ends it and starts one of
+ * its own. It serves one build and goes with it. Nothing here is a reason for a build to end.
  *
  * Each slot's is touched by that slot's thread alone. */
 #pragma once
@@ -22,6 +22,9 @@ void standby_take(struct work *w);
 /* It is known what the build wants: 0, and node_modules and layers are the standby's; or
  * MODULES_MISS, and there is no standby any more. */
 MUST_USE int standby_meets(struct work *w);
+
+/* It is there and did not die meanwhile. */
+bool standby_waits(const struct work *w);
 
 /* STEP_BUNDLE, in the process that waits. */
 MUST_USE int standby_bundle(struct work *w);

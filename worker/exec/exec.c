@@ -55,6 +55,9 @@ static int exec_explain(const struct runner_settings *s, const char *phase, FILE
 
 static int exec_run(struct build *b, struct build_result *ret)
 {
+    if (b->is_token_withheld)
+        build_log_line(b, "ROTA_GIT_TOKEN is left out: this job's source is not the app's "
+                          "repository");
     return b->settings->is_on_host ? host_run(b, ret) : boxed_run(b, ret);
 }
 

@@ -1,8 +1,8 @@
 // ahead.mjs: a process that is ready before its job is known.
 //
 // What it loads comes from node_modules alone, which package managers made without running any of it, and
-// nothing of an app is there yet. Then it waits, with its event loop standing still, for one JSON object on
-// fd 6: {"args":[PLATFORM,OUT_DIR,BUNDLE_NAME,ROOT,ENTRY],"env":{"NAME":"value"}}. It takes one and is used up.
+// nothing of an app is there yet. Then it waits, with its event loop standing still, for one JSON array on
+// fd 6: [PLATFORM,OUT_DIR,BUNDLE_NAME,ROOT,ENTRY]. It takes one and is used up.
 import fs from 'node:fs';
 import {createRequire} from 'node:module';
 import path from 'node:path';
@@ -57,13 +57,8 @@ export function preload(root) {
   }
 }
 
-// The arguments of the build, with its variables set; null: nothing came, the process is not wanted.
+// The arguments of the build; null: nothing came, the process is not wanted.
 export function orderTake() {
   const text = fs.readFileSync(ORDER_FD, 'utf8');
-  if (!text) {
-    return null;
-  }
-  const {args, env} = JSON.parse(text);
-  Object.assign(process.env, env);
-  return args;
+  return text ? JSON.parse(text) : null;
 }
