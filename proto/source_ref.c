@@ -105,6 +105,48 @@ int source_ref_parse(struct span text, struct source_ref *ret_ref)
     return 0;
 }
 
+/* ---- an address as people write it ---- */
+
+struct address {
+    struct host host;
+    struct span path; /* without ".git" and slashes at its end */
+};
+
+static bool address_read(struct span url, struct address *ret_address)
+{
+    static const char git[] = ".git";
+    enum { GIT_LEN = sizeof git - 1 };
+    struct span path;
+    bool is_tls;
+    if (host_of_url(url, &ret_address->host, &is_tls, &path) != 0 || !is_tls)
+        return false;
+    const char *p = path.p;
+    while (path.n && p[path.n - 1] == '/')
+        path.n--;
+    if (path.n >= GIT_LEN && memcmp(p + path.n - GIT_LEN, git, GIT_LEN) == 0)
+        path.n -= GIT_LEN;
+    ret_address->path = path;
+    return true;
+}
+
+bool source_ref_is_of(const struct source_ref *ref, struct span repository)
+{
+    char url[SOURCE_URL_MAX + 1] = "";
+    struct address wanted, own;
+    if (ref->kind != SOURCE_GIT || repository.n == 0 || repository.n > SOURCE_URL_MAX)
+        return false;
+    memcpy(url, repository.p, repository.n);
+    unsigned slashes = 0;
+    for (char *c = url; *c && slashes < 3; c++) { /* scheme and host */
+        slashes += *c == '/';
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    }
+    return address_read(span_of(url, repository.n), &wanted) &&
+           address_read(span_str(ref->url), &own) && host_equal(&wanted.host, &own.host) &&
+           wanted.path.n == own.path.n && memcmp(wanted.path.p, own.path.p, own.path.n) == 0;
+}
+
 char *source_ref_text(const struct source_ref *ref, char text[SOURCE_TEXT_MAX + 1])
 {
     assert(ref->kind == SOURCE_NONE || ref->kind == SOURCE_UPLOAD || ref->kind == SOURCE_GIT);

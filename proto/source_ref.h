@@ -37,5 +37,10 @@ enum source_outcome { SOURCE_UNREADABLE = 1 };
 /* `text` needs no NUL. SOURCE_UNREADABLE: of no known form; *ret_ref is untouched. */
 MUST_USE int source_ref_parse(struct span text, struct source_ref *ret_ref);
 
+/* Does a GIT fetch from `repository`, as people write an address? Capitals in scheme and host, the
+ * port 443, and ".git" and slashes at the end make no difference; whatever is no https:// address
+ * is another place. */
+bool source_ref_is_of(const struct source_ref *ref, struct span repository);
+
 /* Writes the text and a NUL; returns `text`. */
 char *source_ref_text(const struct source_ref *ref, char text[SOURCE_TEXT_MAX + 1]);

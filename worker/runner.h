@@ -140,7 +140,7 @@ struct runner_settings {
     size_t read_n;
     const char *environment;       /* the broker's name */
     uint64_t workspace_bytes;      /* size limit of one job's workspace */
-    const char *const *registries; /* HOST[:PORT] that an app's .npmrc may name */
+    const char *const *registries; /* HOST[:PORT] that an app's .npmrc or .yarnrc.yml may name */
     size_t registries_n;
     const char *const *git_hosts; /* HOST[:PORT] that sources may come from; none: the defaults */
     size_t git_hosts_n;

@@ -22,8 +22,10 @@ static const struct option_row set_rows[] = {
                 "android or ios; may be repeated (both without)"),
     OPTION_STR(struct app_settings, archived, "archived", "YES", NULL,
                "yes: takes no builds any more; no: takes them again"),
-    OPTION_STR(struct app_settings, repository, "repository", "URL", NULL,
-               "where its sources live, for people"),
+    OPTION_STR(
+        struct app_settings, repository, "repository", "URL", NULL,
+        "https:// address of its sources; its secret ROTA_GIT_TOKEN then goes to builds from there "
+        "alone, and to all of its builds while there is none (\"\")"),
 };
 
 static const struct option_row list_rows[] = {

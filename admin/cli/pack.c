@@ -5,6 +5,7 @@
 #include "pack.h"
 
 #include "pack_rc.h"
+#include "pack_yarnrc.h"
 #include "text.h"
 
 #include <archive.h>
@@ -176,6 +177,18 @@ static int file_pack(struct pack *p, int dir, const char *name, const char *path
     return content_write(p, path, fd, (uint64_t)st.st_size);
 }
 
+/* A file made of what was read already. */
+static int text_pack(struct pack *p, const char *path, const struct stat *st, const char *text)
+{
+    size_t n = (size_t)st->st_size;
+    int r = entry_write(p, path, st, NULL);
+    if (r < 0)
+        return err_pass(r);
+    p->result->files++;
+    p->result->bytes += n;
+    return archive_write_data(p->archive, text, n) == (la_ssize_t)n ? 0 : archive_fault(p->archive);
+}
+
 /* Of an .npmrc its allowed lines travel, if it has any. */
 static int rc_pack(struct pack *p, int dir, const char *name, const char *path)
 {
@@ -193,14 +206,8 @@ static int rc_pack(struct pack *p, int dir, const char *name, const char *path)
             skip(p, path, why);
         return 0;
     }
-    size_t n = strlen(text);
-    st = (struct stat){.st_size = (off_t)n};
-    int r = entry_write(p, path, &st, NULL);
-    if (r < 0)
-        return err_pass(r);
-    p->result->files++;
-    p->result->bytes += n;
-    return archive_write_data(p->archive, text, n) == (la_ssize_t)n ? 0 : archive_fault(p->archive);
+    st = (struct stat){.st_size = (off_t)strlen(text)};
+    return text_pack(p, path, &st, text);
 }
 
 static int link_pack(struct pack *p, int dir, const char *name, const char *path)
@@ -216,6 +223,41 @@ static int link_pack(struct pack *p, int dir, const char *name, const char *path
     }
     p->result->files++;
     return entry_write(p, path, NULL, target);
+}
+
+/* Without it a build of that yarn.lock would install something else: there it is not left out. */
+static int yarnrc_refused(struct pack *p, int dir, const char *path, struct pack_refusal *refusal)
+{
+    if (faccessat(dir, "yarn.lock", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        p->result->refusal = *refusal;
+        return fail(p, PACK_REFUSED, path, 0);
+    }
+    p->result->left_out++;
+    skip(p, path, refusal->text);
+    return 0;
+}
+
+/* A link is judged by what it leads to, and travels as a link. */
+static int yarnrc_pack(struct pack *p, int dir, const char *name, const char *path, bool is_link)
+{
+    struct stat st;
+    struct pack_refusal refusal;
+    AUTO_FREE char *text = NULL;
+    size_t n = 0;
+    AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (is_link ? 0 : O_NOFOLLOW));
+    if (is_link && (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))
+        return link_pack(p, dir, name, path);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return fail(p, PACK_FILE, path, -errno);
+    if (!S_ISREG(st.st_mode))
+        return fail(p, PACK_CHANGED, path, 0);
+    int r = pack_yarnrc_text(fd, path, &text, &n, &refusal);
+    if (r < 0)
+        return fail(p, PACK_FILE, path, r);
+    if (r == PACK_REFUSED)
+        return yarnrc_refused(p, dir, path, &refusal);
+    st.st_size = (off_t)n;
+    return is_link ? link_pack(p, dir, name, path) : text_pack(p, path, &st, text);
 }
 
 /* The names of a folder, sorted by bytes. */
@@ -258,6 +300,8 @@ static int entry_pack(struct pack *p, int dir, const char *name, const char *pat
     }
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return fail(p, PACK_FILE, path, -errno);
+    if (strcmp(name, ".yarnrc.yml") == 0 && (S_ISLNK(st.st_mode) || S_ISREG(st.st_mode)))
+        return yarnrc_pack(p, dir, name, path, S_ISLNK(st.st_mode));
     if (S_ISLNK(st.st_mode))
         return link_pack(p, dir, name, path);
     if (S_ISREG(st.st_mode))

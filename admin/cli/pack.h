@@ -4,7 +4,9 @@
  * folder that did not change is the same source. Left out are version control, installed packages,
  * secrets and build outputs: pack_rules() lists them. No link is followed: a link that stays inside
  * the folder is kept as a link; one that leaves it, and whatever is neither file nor link nor
- * folder, is left out by name.    */
+ * folder, is left out by name. A .yarnrc.yml with a secret in it does not travel: beside a
+ * yarn.lock, where a build reads it, the whole folder is refused, elsewhere the file is left out by
+ * name. */
 #pragma once
 
 #include <base/err.h>
@@ -17,6 +19,12 @@ enum pack_outcome {
     PACK_FILE,          /* `failed` could not be read; fault says why */
     PACK_CHANGED,       /* `failed` changed while it was read */
     PACK_EMPTY,         /* nothing to pack */
+    PACK_REFUSED,       /* `refusal` says why: builds would refuse it, too */
+};
+
+struct pack_refusal {
+    const char *error; /* a name of errors.def */
+    char text[600];
 };
 
 struct pack_result {
@@ -24,6 +32,7 @@ struct pack_result {
     size_t left_out;       /* by the rules */
     int fault;             /* of PACK_FILE, -errno */
     char failed[256];
+    struct pack_refusal refusal; /* of PACK_REFUSED */
 };
 
 /* Told of each entry that is left out although no rule names it; may be NULL. */

@@ -45,6 +45,8 @@ static int pack_failed(int outcome, const char *folder, const struct pack_result
         return cli_error(E_SOURCE_INVALID, "dir:%s: there is no file in it", folder);
     if (outcome == PACK_CHANGED)
         return cli_error(E_SOURCE_INVALID, "%s changed while it was packed", result->failed);
+    if (outcome == PACK_REFUSED)
+        return cli_error(error_by_name(result->refusal.error), "%s", result->refusal.text);
     return cli_io(result->failed, result->fault);
 }
 

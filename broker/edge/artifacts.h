@@ -39,7 +39,7 @@ enum artifacts_outcome {
     ARTIFACTS_TOO_MANY,    /* INCOMING_MAX */
     ARTIFACTS_TOO_LARGE,   /* than size_max, when any size up to it would do */
     ARTIFACTS_AWAY,        /* the store cannot be reached, or refuses us: again later */
-    ARTIFACTS_ENVIRONMENT, /* the root belongs to another environment: artifacts_owner() */
+    ARTIFACTS_ENVIRONMENT, /* the root belongs to another environment */
     ARTIFACTS_FULL,        /* the disk has no room for it */
     ARTIFACTS_LATE,        /* it came after its URL had expired */
     ARTIFACTS_AHEAD,       /* its URL was given at a time that is still to come */
@@ -58,7 +58,7 @@ struct artifacts_s3_config {
 };
 /* ARTIFACTS_ENVIRONMENT; ARTIFACTS_MISMATCH: the configuration cannot be used, logged with what to
  * do. A bucket that cannot be reached now is no reason to refuse: until its marker was read, every
- * call says ARTIFACTS_AWAY. (slow) */
+ * call says ARTIFACTS_AWAY, and ARTIFACTS_ENVIRONMENT once it was read and is not ours. (slow) */
 MUST_USE int artifacts_open_s3(const struct artifacts_s3_config *config,
                                struct artifacts **ret_artifacts);
 struct artifacts *artifacts_free(struct artifacts *a);
@@ -89,7 +89,7 @@ struct artifacts_health {
     uint32_t faults;
     uint64_t open_ms;  /* so long it will still be left alone */
     uint64_t since_ms; /* Unix time; no call has gone well since then */
-    char why[160];     /* what the service said last, or whose it is */
+    char why[192];     /* what the service said last, or whose it is and is not */
 };
 void artifacts_health(struct artifacts *a, struct artifacts_health *ret_health);
 

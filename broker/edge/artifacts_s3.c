@@ -43,8 +43,9 @@ static int bucket_invite(struct artifacts *a, const struct artifact_id *id, uint
     struct bucket *b = bucket_of(a);
     char name[NAME_MAX_BYTES];
     struct pin pin;
-    if (atomic_load(&b->root) != ROOT_OURS)
-        return ARTIFACTS_AWAY;
+    int r = bucket_is_ours(b);
+    if (r)
+        return r;
     if (!invite_counts(b, now_ms))
         return ARTIFACTS_TOO_MANY;
     name_of(b, atomic_load(&b->is_pinned) ? "" : "incoming/", id, name);
@@ -62,8 +63,9 @@ static int bucket_url(struct artifacts *a, const struct artifact_id *id, uint64_
 {
     struct bucket *b = bucket_of(a);
     char name[NAME_MAX_BYTES];
-    if (atomic_load(&b->root) != ROOT_OURS)
-        return ARTIFACTS_AWAY;
+    int r = bucket_is_ours(b);
+    if (r)
+        return r;
     name_of(b, "", id, name);
     struct s3_ask ask = {.method = "GET", .name = name, .expires_s = URL_S};
     return s3_url(b->s3, &ask, now_ms, url) == 0 ? 0 : ARTIFACTS_AWAY;

@@ -21,6 +21,9 @@ ask_handler ask_sign_upload, ask_sign_download, ask_attest, ask_log, ask_log_rea
 __attribute__((format(printf, 3, 4))) enum error_code
 ask_refuse(struct ask *a, enum error_code code, const char *format, ...);
 
+/* The refusal for a store that is away, or another environment's (ARTIFACTS_ENVIRONMENT). */
+enum error_code ask_store(struct ask *a, int r);
+
 /* The live lease that a worker shows. E_LEASE_LOST when it is not, or no longer, the job's. */
 enum error_code ask_lease(struct ask *a, const Rota__LeaseRef *ref, struct board_lease *ret_lease);
 

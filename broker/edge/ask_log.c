@@ -96,8 +96,8 @@ enum error_code ask_log_read(struct ask *a)
     int r = ARTIFACTS_MISSING;
     if (is_over && log_object(job, &id))
         r = read_object(a, &id, read->offset, buf, &piece);
-    if (r == ARTIFACTS_AWAY)
-        return E_STORE_UNAVAILABLE;
+    if (r == ARTIFACTS_AWAY || r == ARTIFACTS_ENVIRONMENT)
+        return ask_store(a, r);
     if (r == ARTIFACTS_MISSING || r == ARTIFACTS_MISMATCH)
         r = spool_read(a->edge->spool, job_id, read->offset, buf, LOG_READ_BYTES_MAX, &piece);
     if (r < 0)

@@ -5,6 +5,7 @@
  * question here makes a trip to it: what is stored stands in the database. Sizes and the account's
  * storage are checked here, before a byte travels. */
 #include "edge/ask.h"
+#include "edge/health.h"
 #include "engine/account_limits.h"
 #include "source_ref.h"
 #include "store/keys.h"
@@ -51,6 +52,15 @@ static enum error_code ask_fault(struct ask *a, int r, const char *what)
     char why[160];
     err_trace(why, sizeof why);
     return ask_refuse(a, r == -ENOMEM ? E_MEMORY : E_UPLOAD_FAILED, "%s: %s", what, why);
+}
+
+enum error_code ask_store(struct ask *a, int r)
+{
+    char text[HEALTH_TEXT_MAX];
+    if (r != ARTIFACTS_ENVIRONMENT)
+        return E_STORE_UNAVAILABLE;
+    health_mismatch_text(a->edge, text);
+    return ask_refuse(a, E_ENVIRONMENT_MISMATCH, "%s", text);
 }
 
 static enum error_code check_host(struct ask *a)
@@ -199,8 +209,8 @@ static enum error_code upload_invite(struct ask *a, const struct artifact_id *id
     if (!result)
         return E_MEMORY;
     int r = artifacts_invite(a->edge->artifacts, id, size, a->q.wall_ms, url);
-    if (r == ARTIFACTS_AWAY)
-        return E_STORE_UNAVAILABLE;
+    if (r == ARTIFACTS_AWAY || r == ARTIFACTS_ENVIRONMENT)
+        return ask_store(a, r);
     if (r == ARTIFACTS_TOO_MANY)
         return ask_refuse(a, E_OVERLOADED, "%d uploads are waiting", INCOMING_MAX);
     if (r == ARTIFACTS_FULL)
@@ -354,7 +364,7 @@ static enum error_code download_grant(struct ask *a, uint64_t account, const str
         return ask_fault(a, r, "the object could not be looked at");
     r = artifacts_url(a->edge->artifacts, id, a->q.wall_ms, url);
     if (r)
-        return E_STORE_UNAVAILABLE;
+        return ask_store(a, r);
     rota__sign_result__init(result);
     memcpy(sha256, id->sha256, sizeof id->sha256);
     result->url = arena_str(a->q.arena, url);

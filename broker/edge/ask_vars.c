@@ -1,6 +1,10 @@
 /* ask_vars.c: a worker reads the variables of its job's app, secrets opened. The lease is the
- * authority, and the only one: nobody else ever gets a secret back. */
+ * authority, and the only one: nobody else ever gets a secret back.
+ *
+ * The token for git goes to whatever repository a job names, so who may publish could read with it
+ * what else it opens. An app that has a repository lends it to clones of that one alone. */
 #include "edge/ask.h"
+#include "source_ref.h"
 #include "store/keys.h"
 #include "store/rows.h"
 
@@ -9,9 +13,12 @@
 
 enum { VARS_MOST = 64 };
 
+static const char git_token[] = "ROTA_GIT_TOKEN";
+
 struct app_of_job {
     uint64_t account;
     uint32_t app;
+    struct span name, source; /* in the snapshot */
 };
 
 static enum error_code find_app(struct ask *a, struct app_of_job *ret_app)
@@ -27,7 +34,7 @@ static enum error_code find_app(struct ask *a, struct app_of_job *ret_app)
     int r = row_get(a->q.txn, &job_row_type, key_id(&k, lease.job), &row);
     if (r != 0)
         return r == STORE_MISSING ? E_JOB_UNKNOWN : E_STORE_FAULT;
-    *ret_app = (struct app_of_job){row.account, row.app};
+    *ret_app = (struct app_of_job){row.account, row.app, row.app_name, row.source};
     return E_OK;
 }
 
@@ -51,9 +58,41 @@ static enum error_code open_value(struct ask *a, const struct app_of_job *app,
     return E_OK;
 }
 
+/* An app without a repository lends its token to each of its jobs; and none goes astray where
+ * nothing is cloned. */
+static enum error_code check_repository(struct ask *a, const struct app_of_job *app,
+                                        bool *ret_lends)
+{
+    struct key_buf k;
+    struct app_row row;
+    struct source_ref source;
+    int r = row_get(a->q.txn, &app_row_type, key_named(&k, app->account, app->name), &row);
+    if (r < 0)
+        return E_STORE_FAULT;
+    bool is_git = source_ref_parse(app->source, &source) == 0 && source.kind == SOURCE_GIT;
+    *ret_lends =
+        r == 0 && (row.repository.n == 0 || !is_git || source_ref_is_of(&source, row.repository));
+    return E_OK;
+}
+
+static enum error_code withhold(struct ask *a, Rota__VarReadResult *result)
+{
+    result->withheld = arena_alloc(a->q.arena, sizeof *result->withheld);
+    if (!result->withheld)
+        return E_MEMORY;
+    result->withheld[result->n_withheld++] = (char *)(uintptr_t)git_token;
+    return E_OK;
+}
+
 static enum error_code add(struct ask *a, const struct app_of_job *app, struct span name,
                            const struct app_var_row *row, Rota__VarReadResult *result)
 {
+    bool lends = true;
+    enum error_code e = E_OK;
+    if (name.n == sizeof git_token - 1 && memcmp(name.p, git_token, name.n) == 0)
+        e = check_repository(a, app, &lends);
+    if (e || !lends)
+        return e ? e : withhold(a, result);
     Rota__VarValue *var = arena_alloc(a->q.arena, sizeof *var);
     if (!var)
         return E_MEMORY;

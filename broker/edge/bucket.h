@@ -60,7 +60,10 @@ int bucket_list(struct bucket *b, const char *below, const char *token, const ch
 /* bucket_root.c: whose the root is, and how far its store can be trusted. ARTIFACTS_ENVIRONMENT,
  * ARTIFACTS_MISMATCH (there is no such bucket), ARTIFACTS_AWAY. */
 int bucket_root_check(struct bucket *b);
-/* 0 once the root is known to be ours; else asks again. ARTIFACTS_AWAY. */
+/* What is known of the root by now, without a trip: 0, ARTIFACTS_ENVIRONMENT, ARTIFACTS_AWAY (not
+ * read yet). */
+int bucket_is_ours(const struct bucket *b);
+/* The same, but asks while nothing is known. */
 int bucket_ready(struct bucket *b);
 
 /* bucket_health.c */

@@ -31,8 +31,10 @@ void bucket_health(struct artifacts *a, struct artifacts_health *ret_health)
     if (root != ROOT_FOREIGN)
         return;
     if (*b->owner)
-        snprintf(ret_health->why, sizeof ret_health->why, "it belongs to environment %s", b->owner);
+        snprintf(ret_health->why, sizeof ret_health->why, "it belongs to environment %s, not to %s",
+                 b->owner, b->environment);
     else
         snprintf(ret_health->why, sizeof ret_health->why,
-                 "it holds objects and does not say whose");
+                 "it holds objects and does not say whose; this broker is of environment %s",
+                 b->environment);
 }

@@ -78,16 +78,26 @@ int bucket_root_check(struct bucket *b)
     return r;
 }
 
-int bucket_ready(struct bucket *b)
+int bucket_is_ours(const struct bucket *b)
 {
     int root = atomic_load(&b->root);
-    if (root != ROOT_UNKNOWN)
-        return root == ROOT_OURS ? 0 : ARTIFACTS_AWAY;
+    if (root == ROOT_FOREIGN)
+        return ARTIFACTS_ENVIRONMENT;
+    return root == ROOT_OURS ? 0 : ARTIFACTS_AWAY;
+}
+
+int bucket_ready(struct bucket *b)
+{
+    if (atomic_load(&b->root) != ROOT_UNKNOWN)
+        return bucket_is_ours(b);
     pthread_mutex_lock(&b->checking);
-    int r = atomic_load(&b->root) == ROOT_UNKNOWN ? bucket_root_check(b) : 0;
+    int r = 0;
+    if (atomic_load(&b->root) == ROOT_UNKNOWN) {
+        r = bucket_root_check(b);
+        if (r == ARTIFACTS_ENVIRONMENT)
+            log_error("artifacts.environment", "bucket=%s ours=%s theirs=\"%s\"", b->bucket,
+                      b->environment, b->owner);
+    }
     pthread_mutex_unlock(&b->checking);
-    if (r == ARTIFACTS_ENVIRONMENT)
-        log_error("artifacts.environment", "bucket=%s ours=%s theirs=\"%s\"", b->bucket,
-                  b->environment, artifacts_owner());
-    return r > 0 ? ARTIFACTS_AWAY : r;
+    return r < 0 ? err_pass(r) : bucket_is_ours(b);
 }

@@ -15,6 +15,13 @@ static const struct {
     [ARTIFACTS_FOREIGN] = {"foreign", "ENVIRONMENT_MISMATCH"},
 };
 
+void health_mismatch_text(struct edge *edge, char text[HEALTH_TEXT_MAX])
+{
+    struct artifacts_health h;
+    artifacts_health(edge->artifacts, &h);
+    snprintf(text, HEALTH_TEXT_MAX, "the artifact store: %s", h.why);
+}
+
 void health_fill(struct edge *edge, uint64_t wall_ms, struct query_health *ret_health)
 {
     struct artifacts_health h;

@@ -6,6 +6,7 @@
  * Whatever is already stored was checked when it came, so a repeated request passes. Everything
  * that is no matter of objects (keys, leases, forms) is left to the turn, which says it in its own
  * order.                        */
+#include "edge/health.h"
 #include "edge/statement.h"
 #include "edge/vet_impl.h"
 #include "engine/account_limits.h"
@@ -39,7 +40,11 @@ say(struct vetting *g, enum error_code code, const char *format, ...)
 
 static enum error_code fault(struct vetting *g, int r, const char *what)
 {
-    char why[100];
+    char why[100], foreign[HEALTH_TEXT_MAX];
+    if (r == ARTIFACTS_ENVIRONMENT) {
+        health_mismatch_text(g->v->edge, foreign);
+        return say(g, E_ENVIRONMENT_MISMATCH, "%s", foreign);
+    }
     if (r == ARTIFACTS_AWAY)
         return say(g, E_STORE_UNAVAILABLE, "%s: the artifact store cannot be reached", what);
     return say(g, r == -ENOMEM ? E_MEMORY : E_UPLOAD_FAILED, "%s: %s", what,
@@ -111,7 +116,7 @@ static enum error_code seal_look(struct vetting *g, const struct artifact_id *id
     if (r == ARTIFACTS_MISSING)
         return say(g, E_SOURCE_MISSING, "account %s has uploaded no such source", id->account);
     if (r != 0)
-        return fault(g, r < 0 ? r : err_raise(-EIO), "the source could not be read");
+        return fault(g, r, "the source could not be read");
     if (!seen->is_sealed || !has_key)
         return E_OK;
     r = source_keys_reserve(g->v->edge->source_keys);

@@ -112,7 +112,9 @@ static void sweep_end(struct vet *v, int r)
     v->sweep.is_on = false;
     if (r != 0)
         log_warn("artifacts.sweep_failed", "why=\"%s\"",
-                 r > 0 ? "the store is away" : err_trace(why, sizeof why));
+                 r == ARTIFACTS_ENVIRONMENT ? "the store belongs to another environment"
+                 : r > 0                    ? "the store is away"
+                                            : err_trace(why, sizeof why));
 }
 
 /* What nobody has named goes after a day; with a disk that is nearly full, as soon as no URL can

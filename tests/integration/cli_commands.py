@@ -284,6 +284,23 @@ def looking_ahead(kit):
     counted["commands"] += 5
 
 
+def tokens_in_the_clear(kit):
+    """A .yarnrc.yml with a token stays where it is, and is refused by the name that a build has for it."""
+    app, token = f"{kit.dir}/yarn-app", "npm_" + "7" * 36
+    os.mkdir(app)
+    for name, text in (("package.json", "{}"), ("yarn.lock", ""),
+                       (".yarnrc.yml", f"nodeLinker: node-modules\nnpmAuthToken: {token}\n")):
+        with open(f"{app}/{name}", "w") as f:
+            f.write(text)
+    publish = ("publish", "--app", "a", "--platform", "ios", "--delay", "1h", "--source", f"dir:{app}")
+    refused(kit, 2, "NPMRC_SECRET", *publish)
+    said = kit.rota(*publish, ok=(2,)).stderr
+    check("line 2: `npmAuthToken`" in said and "rota var set" in said and token not in said, said)
+    os.unlink(f"{app}/yarn.lock")
+    said = kit.rota(*publish).stderr
+    check("left out: .yarnrc.yml" in said and "packed 1 files" in said and token not in said, said)
+
+
 def refusals(kit):
     refused(kit, 2, "JOB_ID_INVALID", "status", "job_no")
     refused(kit, 1, "JOB_UNKNOWN", "status", "job_00000000000000000000000000")
@@ -324,6 +341,8 @@ def the_worker_s_options(kit):
         if options[0].startswith("--exec") or "bundle" in options:
             check("--exec-host and --exec-read are for --runner exec:PATH" in lines[0], f"{options}: {done.stderr!r}")
         counted["refusals"] += 1
+    told = " ".join(kit.run([program("rota-worker"), "--help"]).stdout.split("--allow-registry")[1].split("--git-host")[0].split())
+    check("an app's .npmrc or .yarnrc.yml may name" in told, f"--allow-registry: {told}")
 
 
 def help_for_all(kit):
@@ -361,6 +380,7 @@ def test():
         the_contract_of_stats(kit)
         across_a_restart(kit)
         looking_ahead(kit)
+        tokens_in_the_clear(kit)
         refusals(kit)
         the_worker_s_options(kit)
         helped = help_for_all(kit)

@@ -207,6 +207,27 @@ def tokens(kit, remote, url):
     check(built(kit, f"{url}/broken/app.git", "main", )[0] == "GIT_UNREACHABLE", "a broken host")
 
 
+def lent(kit, remote, url):
+    """An app with a repository has its token go there alone; who may publish cannot read with it what else it opens."""
+    commit = remote.repository("private/other.git", {"package.json": PACKAGE})
+    other = commit({"a": "1"})
+    is_fetched(built(kit, f"{url}/private/other.git", "main"), other, "an app without a repository")
+    kit.rota("app", "set", "app", "--repository", f"HTTPS://127.0.0.1:{remote.git}/private/app/")
+    before = len(remote.requests)
+    name, text, log = built(kit, f"{url}/private/other.git", "main")
+    check(name == "GIT_REFUSED" and "for the app's own repository alone" in text, f"another repository: {name} {text}")
+    check("ROTA_GIT_TOKEN is left out" in log, f"no word on the token: {log}")
+    end = built(kit, f"{url}/open.git", "main")
+    check(end[0] == "LOCKFILE_MISSING" and "ROTA_GIT_TOKEN is left out" in end[2], f"one that needs no token: {end}")
+    sent = [r for r in remote.requests[before:] if r["user"]]
+    check(len(remote.requests) > before and not sent, f"the token was sent: {sent}")
+    end = built(kit, f"{url}/private/app.git", "main")
+    check(end[0] == "LOCKFILE_MISSING" and "left out: " not in end[2], f"the app's own: {end}")
+    kit.rota("app", "set", "app", "--repository", "")
+    is_fetched(built(kit, f"{url}/private/other.git", "main"), other, "no repository again")
+    print("a token for one repository: two others did not get it")
+
+
 def refusals(kit, remote, url):
     for source, error in (
         ("git:https://evil.example/a/b@main", "GIT_HOST_NOT_ALLOWED"),
@@ -243,6 +264,7 @@ def test():
         moved(kit, remote, url)
         hostile(kit, remote, url)
         tokens(kit, remote, url)
+        lent(kit, remote, url)
         refusals(kit, remote, url)
         worker.terminate()
         worker.wait()

@@ -3,6 +3,9 @@
  *   publisher URL KEY_FILE IN_FLIGHT ACCOUNTS     until it is killed or an answer is no
  * acknowledgement
  *
+ *   publisher URL KEY_FILE APP SOURCE once        one job of class bundle whose source nobody
+ * uploads, as `rota publish` would; prints the refusal's name and text
+ *
  * One line per acknowledged job on stdout, "key job", written before the next publish of that
  * thread, so that whatever stands in the file was acknowledged. */
 #include "client.h"
@@ -50,6 +53,26 @@ static bool publish(unsigned n)
     return is_good;
 }
 
+static int publish_once(const char *app, const char *source)
+{
+    static uint8_t key[32];
+    Rota__Publish q = ROTA__PUBLISH__INIT;
+    Rota__Request request = ROTA__REQUEST__INIT;
+    request.op_case = ROTA__REQUEST__OP_PUBLISH;
+    request.publish = &q;
+    q.app = (char *)(uintptr_t)app;
+    q.platform = (char *)"ios";
+    q.source = (char *)(uintptr_t)source;
+    q.source_key = (ProtobufCBinaryData){sizeof key, key};
+    Rota__Reply *reply = NULL;
+    if (rota_call(client, &request, CALL_MS, &reply) < 0)
+        return EXIT_IO;
+    if (reply->error)
+        printf("%s: %s\n", reply->error->name, reply->error->text);
+    rota_reply_free(reply);
+    return EXIT_OK;
+}
+
 static void *publish_all(void *arg)
 {
     unsigned n = (unsigned)(uintptr_t)arg;
@@ -58,15 +81,27 @@ static void *publish_all(void *arg)
     return NULL;
 }
 
+static int publish_many(unsigned threads)
+{
+    pthread_t thread[THREADS_MAX];
+    for (unsigned i = 0; i < threads; i++)
+        if (pthread_create(&thread[i], NULL, publish_all, (void *)(uintptr_t)i) != 0)
+            return EXIT_IO;
+    for (unsigned i = 0; i < threads; i++)
+        pthread_join(thread[i], NULL);
+    return EXIT_OK;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 5 || sodium_init() < 0)
+    bool is_once = argc == 6 && strcmp(argv[5], "once") == 0;
+    if ((argc != 5 && !is_once) || sodium_init() < 0)
         return EXIT_USAGE;
     memset(spec + SPEC_HEAD, 'x', SPEC_BYTES - SPEC_HEAD - 2);
     spec[SPEC_BYTES - 2] = '"';
     spec[SPEC_BYTES - 1] = '}';
-    unsigned threads = (unsigned)strtoul(argv[3], NULL, 10);
-    accounts = (unsigned)strtoul(argv[4], NULL, 10);
+    unsigned threads = is_once ? 1 : (unsigned)strtoul(argv[3], NULL, 10);
+    accounts = is_once ? 1 : (unsigned)strtoul(argv[4], NULL, 10);
     AUTO_FREE char *text = NULL;
     size_t n;
     if (threads == 0 || threads > THREADS_MAX || accounts == 0 ||
@@ -83,12 +118,7 @@ int main(int argc, char **argv)
                                         .retries_max = ROTA_NO_RETRY};
     if (rota_client_new(&config, &client) < 0)
         return EXIT_CONFIG;
-    pthread_t thread[THREADS_MAX];
-    for (unsigned i = 0; i < threads; i++)
-        if (pthread_create(&thread[i], NULL, publish_all, (void *)(uintptr_t)i) != 0)
-            return EXIT_IO;
-    for (unsigned i = 0; i < threads; i++)
-        pthread_join(thread[i], NULL);
+    int code = is_once ? publish_once(argv[3], argv[4]) : publish_many(threads);
     client = rota_client_free(client);
-    return EXIT_OK;
+    return code;
 }

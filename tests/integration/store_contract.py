@@ -223,13 +223,16 @@ def environments(fake, credentials, top):
     same(late.ask("invite", *it, 10), "away", "but nothing is given before the marker was read")
     fake.up()
     end = time.monotonic() + 20
-    while "artifacts.environment" not in late.log():
-        same(late.ask("find", *it), "away", "not known yet, then another environment's")
+    while (said := late.ask("find", *it)) != "environment":
+        same(said, "away", "not known yet")
         check(time.monotonic() < end, "the marker was never read")
         time.sleep(0.1)
-    same(late.ask("find", *it), "away", "another environment's")
-    same(late.ask("invite", *it, 10), "away", "and no URL either")
-    late.close()
+    asked = len(fake.seen)
+    for words in (("find", *it), ("take", *it, 10), ("read", *it, 0, 5), ("drop", *it), ("url", *it),
+                  ("invite", *it, 10), ("sweep", 0, DAY), ("walk", DAY, DAY)):
+        same(late.ask(*words), "environment", f"{words[0]} of what is another environment's")
+    same(len(fake.seen), asked, "nothing more is asked of it")
+    same(late.close().count("artifacts.environment"), 1, "it is said once")
 
 
 def credentials_are_read_anew(fake, top):

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from kit import Kit, check, main
+from kit import Kit, check, main, program
 from s3_fake import Fake
 
 QUICK_S = 2  # what does not hang is answered within; a hanging request has five seconds and three tries
@@ -91,10 +91,19 @@ def foreign(kit, s3):
     path = source(kit, "fifth")
     kit.wait("the marker", lambda: publish(kit, path) and store(kit)["state"] == "foreign", 60)
     now = store(kit)
-    check(now["error"] == "ENVIRONMENT_MISMATCH" and now["text"] == "it belongs to environment staging", now)
+    whose = "it belongs to environment staging, not to development"
+    check(now["error"] == "ENVIRONMENT_MISMATCH" and now["text"] == whose, now)
     text = kit.rota("stats").stdout
-    check("foreign" in text and "(ENVIRONMENT_MISMATCH)" in text, text)
-    return "foreign: ENVIRONMENT_MISMATCH"
+    check("foreign" in text and f"{whose} (ENVIRONMENT_MISMATCH)" in text, text)
+    begun = time.monotonic()
+    said = publish(kit, source(kit, "sixth"))
+    check(said.returncode == 1 and f"the artifact store: {whose} (ENVIRONMENT_MISMATCH)" in said.stderr and
+          "--artifacts" in said.stderr, f"{said.returncode} {said.stderr}")
+    check(time.monotonic() - begun < QUICK_S, "it is tried again, which helps nobody")
+    stored = [name.split("/")[-1] for name in s3.objects if "/source/" in name][0]
+    named = kit.run([program("tests/integration/publisher"), kit.url, kit.key, "hello", f"upload:{stored}", "once"]).stdout
+    check(named.startswith(f"ENVIRONMENT_MISMATCH: the artifact store: {whose}"), f"a source that is named: {named!r}")
+    return f"foreign: {said.stderr.splitlines()[0]}"
 
 
 def seen():

@@ -32,9 +32,10 @@ LAYERS = {
     "admin/cli": {"proto/base", "proto", "admin", "admin/cli", "admin/tui"},
     "admin/tui": {"proto/base", "proto", "admin", "admin/tui"},
 }
-ALSO = {("broker/engine", "broker/net/inbox.h"), ("worker/box", "worker/bundle/engines.h")}
+ALSO = {("broker/engine", "broker/net/inbox.h"), ("worker/box", "worker/bundle/engines.h"),
+        ("admin/cli", "worker/box/registries.h")}
 ROOTS = {"proto": ["proto"], "broker": ["broker", "proto"], "worker": ["worker", "proto"],
-         "admin": ["admin", "proto"]}
+         "admin": ["admin", "proto", "worker/box"]}
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atof|strtok|sleep|usleep"
                     r"|system|popen|mktemp|tmpnam|alloca)\s*\(")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")

@@ -187,6 +187,83 @@ static void of_an_npmrc_the_allowed_lines_travel(void **state)
     }
 }
 
+#define RC_SECRET "s3cr3t-in-the-clear"
+
+/* The file of a folder that Yarn installs is part of it, so there a secret stops the publish. */
+static void a_yarnrc_with_a_secret_stays_here(void **state)
+{
+    static const struct {
+        const char *text, *error, *says; /* NULL: it travels */
+    } rows[] = {
+        {"nodeLinker: node-modules\nnpmScopes:\n  corp:\n    npmRegistryServer: https://r.example\n"
+         "    npmAuthToken: ${NPM_TOKEN}\n",
+         NULL, NULL},
+        {"# npmAuthToken: x\n", NULL, NULL},
+        {"", NULL, NULL},
+        {"nodeLinker: node-modules\nnpmAuthToken: " RC_SECRET "\n", "NPMRC_SECRET",
+         ".yarnrc.yml line 2: `npmAuthToken`"},
+        {"npmScopes: {corp: {npmAuthToken: \"" RC_SECRET "\"}}\n", "NPMRC_SECRET",
+         ".yarnrc.yml line 1: `npmAuthToken`"},
+        {"npmRegistries:\n  'https://r.example':\n    npmAuthIdent: me:" RC_SECRET "\n",
+         "NPMRC_SECRET", ".yarnrc.yml line 3: `npmAuthIdent`"},
+        {"npmRegistryServer: https://me:" RC_SECRET "@r.example\n", "NPMRC_INVALID",
+         "npmRegistryServer"},
+        {"npmScopes: 1\nnpmAuthToken: " RC_SECRET "\n", "NPMRC_INVALID", "npmScopes"},
+        {"a: [\nnpmAuthToken: " RC_SECRET "\n", "LOCKFILE_INVALID", ".yarnrc.yml line"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct pack_result result;
+        char want[64];
+        AUTO_FD fd = -1;
+        file_make("m/yarn.lock", "l");
+        file_make("m/.yarnrc.yml", rows[i].text);
+        int r = pack(&fd, &result);
+        assert_int_equal(r, rows[i].error ? PACK_REFUSED : 0);
+        if (rows[i].error) {
+            assert_string_equal(result.refusal.error, rows[i].error);
+            assert_non_null(strstr(result.refusal.text, rows[i].says));
+            assert_ptr_equal(strstr(result.refusal.text, "m/.yarnrc.yml"), result.refusal.text);
+            assert_null(strstr(result.refusal.text, RC_SECRET));
+        } else {
+            AUTO_FREE char *list = listing(fd);
+            snprintf(want, sizeof want, "m/.yarnrc.yml:%zu m/yarn.lock:1 ", strlen(rows[i].text));
+            assert_string_equal(list, want);
+        }
+    }
+    printf("%zu files judged\n", ARRAY_LEN(rows));
+}
+
+static void a_yarnrc_that_no_build_reads_is_left_out(void **state)
+{
+    struct pack_result result;
+    AUTO_FD fd = -1;
+    (void)state;
+    file_make("a.js", "a");
+    file_make("examples/.yarnrc.yml", "npmAuthToken: " RC_SECRET "\n");
+    assert_int_equal(pack(&fd, &result), 0);
+    AUTO_FREE char *list = listing(fd);
+    assert_string_equal(list, "a.js:1 ");
+    assert_string_equal(skipped, "examples/.yarnrc.yml ");
+    assert_int_equal(result.left_out, 1);
+}
+
+static void a_link_is_no_way_around_the_judge(void **state)
+{
+    struct pack_result result;
+    AUTO_FD fd = -1;
+    AUTO_FD again = -1;
+    (void)state;
+    file_make("yarn.lock", "l");
+    file_make("conf/yarn.yml", "npmAuthToken: " RC_SECRET "\n");
+    link_make(".yarnrc.yml", "conf/yarn.yml");
+    assert_int_equal(pack(&fd, &result), PACK_REFUSED);
+    file_make("conf/yarn.yml", "nodeLinker: node-modules\n");
+    assert_int_equal(pack(&again, &result), 0);
+    AUTO_FREE char *list = listing(again);
+    assert_string_equal(list, ".yarnrc.yml->conf/yarn.yml conf/yarn.yml:25 yarn.lock:1 ");
+}
+
 static void the_same_folder_gives_the_same_bytes(void **state)
 {
     struct pack_result result;
@@ -320,6 +397,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(only_what_a_build_needs_travels, setup, teardown),
         cmocka_unit_test_setup_teardown(of_an_npmrc_the_allowed_lines_travel, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_yarnrc_with_a_secret_stays_here, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_yarnrc_that_no_build_reads_is_left_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_link_is_no_way_around_the_judge, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_folder_gives_the_same_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(links_that_stay_are_kept_and_others_named, setup, teardown),
         cmocka_unit_test(where_a_link_leads_is_decided_by_its_text),

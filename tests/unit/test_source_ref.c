@@ -231,6 +231,60 @@ static void test_what_only_looks_like_a_source_is_refused(void **state)
     printf("%d texts that are no source refused\n", n + 1);
 }
 
+/* The app's token goes where this says yes. */
+static void test_a_repository_is_known_by_its_address(void **state)
+{
+    static const struct {
+        const char *url, *repository;
+        bool is_of;
+    } rows[] = {
+        {"https://h.example/o/app", "https://h.example/o/app", true},
+        {"https://h.example/o/app.git", "https://h.example/o/app", true},
+        {"https://h.example/o/app", "https://h.example/o/app.git", true},
+        {"https://h.example/o/app", "HTTPS://H.Example/o/app.git//", true},
+        {"https://h.example/o/app", "https://h.example:443/o/app/", true},
+        {"https://h.example:8443/o/app", "https://h.example:8443/o/app", true},
+        {"https://h.example:8443/o/app", "https://h.example/o/app", false},
+        {"https://h.example/o/app", "https://h.example/o/App", false},
+        {"https://h.example/o/app", "https://h.example/o/app2", false},
+        {"https://h.example/o/app", "https://h.example/o/ap", false},
+        {"https://h.example/o/app", "https://h.example/o", false},
+        {"https://h.example/o/app", "https://h.example/", false},
+        {"https://h.example/o/app", "https://h.example", false},
+        {"https://h.example/o/app", "https://other.example/o/app", false},
+        {"https://h.example/o/app", "https://h.example.other.example/o/app", false},
+        {"https://h.example/o/app", "http://h.example/o/app", false},
+        {"https://h.example/o/app", "https://me@h.example/o/app", false},
+        {"https://h.example/o/app", "https://h.example/o/app?x", false},
+        {"https://h.example/o/app", "https://h.example/o/app.git.git", false},
+        {"https://h.example/o/app", "https://h.example//o/app", false},
+        {"https://h.example/o/app", " https://h.example/o/app", false},
+        {"https://h.example/o/app", "git@h.example:o/app.git", false},
+        {"https://h.example/o/app", "h.example/o/app", false},
+        {"https://h.example/o/app", "", false},
+    };
+    (void)state;
+    size_t n = sizeof rows / sizeof *rows;
+    for (size_t i = 0; i < n; i++) {
+        char text[SOURCE_TEXT_MAX + 1];
+        struct source_ref ref;
+        snprintf(text, sizeof text, "git:%s@main", rows[i].url);
+        assert_int_equal(source_ref_parse(span_str(text), &ref), 0);
+        char *exact = strndup(rows[i].repository, strlen(rows[i].repository));
+        if (source_ref_is_of(&ref, span_of(exact, strlen(exact))) != rows[i].is_of)
+            fail_msg("%s and %s", rows[i].url, rows[i].repository);
+        free(exact);
+    }
+    char too_long[SOURCE_URL_MAX + 2];
+    struct source_ref upload, ref;
+    memset(too_long, 'a', sizeof too_long);
+    assert_int_equal(source_ref_parse(span_str("upload:" HASH), &upload), 0);
+    assert_int_equal(source_ref_parse(span_str("git:https://h.example/a@main"), &ref), 0);
+    assert_false(source_ref_is_of(&upload, span_str("https://h.example/a")));
+    assert_false(source_ref_is_of(&ref, span_of(too_long, sizeof too_long)));
+    printf("%zu addresses compared\n", n);
+}
+
 static int group_setup(void **state)
 {
     (void)state;
@@ -248,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_a_git_source_has_bounds),
         cmocka_unit_test(test_nothing_behind_the_text_is_read),
         cmocka_unit_test(test_what_only_looks_like_a_source_is_refused),
+        cmocka_unit_test(test_a_repository_is_known_by_its_address),
     };
     return cmocka_run_group_tests(tests, group_setup, NULL);
 }

@@ -26,6 +26,7 @@ struct standby {
     struct build build; /* its slot and its settings */
     struct work work;
     struct ahead *ahead;
+    uint64_t heat_ms;  /* when what it loads was noted */
     ino_t mount_point; /* app/node_modules: a source that removes it takes the mount with it */
 };
 
@@ -91,18 +92,35 @@ static bool note_read(struct work *w, const char *note)
     return w->node != NULL;
 }
 
-/* What the newest heat build worked with. */
-static bool heat_find(struct work *w)
+/* Of the newest heat build; NULL: there is none. */
+static struct cache_use *note_find(const struct setup *setup)
 {
     struct cache_name name;
-    AUTO(cache_use) use = NULL;
-    if (w->setup->cache.fd < 0)
-        return false;
-    note_name(w->setup, &name);
-    int r = cache_use(&w->setup->cache, CACHE_HEAT, &name, &use);
+    struct cache_use *use = NULL;
+    if (setup->cache.fd < 0)
+        return NULL;
+    note_name(setup, &name);
+    int r = cache_use(&setup->cache, CACHE_HEAT, &name, &use);
     if (r < 0)
         keeping_complain("use", CACHE_HEAT, r);
-    return r == 0 && note_read(w, use->note);
+    return r == 0 ? use : NULL;
+}
+
+/* What the newest heat build worked with. */
+static bool heat_find(struct standby *s)
+{
+    AUTO(cache_use) note = note_find(s->work.setup);
+    if (!note || !note_read(&s->work, note->note))
+        return false;
+    s->heat_ms = note->made_ms;
+    return true;
+}
+
+/* A heat build that ended since has left a layer that its sandbox does not show. */
+static bool is_behind(const struct standby *s)
+{
+    AUTO(cache_use) note = note_find(s->work.setup);
+    return note && note->made_ms != s->heat_ms;
 }
 
 /* ---- starting one ---- */
@@ -154,7 +172,7 @@ static void work_fill(struct standby *s, const struct setup *setup,
 static int standby_open(struct standby *s)
 {
     struct work *w = &s->work;
-    if (!heat_find(w))
+    if (!heat_find(s))
         return MODULES_MISS;
     int r = space_new(&w->setup->root, w->name, w->build->settings->workspace_bytes,
                       w->setup->tools.owner, &w->space);
@@ -175,7 +193,7 @@ static int standby_open(struct standby *s)
 void standby_start(const struct setup *setup, const struct runner_settings *settings, uint32_t slot)
 {
     struct standby *have = slots[slot].standby;
-    if (have && ahead_is_waiting(have->ahead))
+    if (have && ahead_is_waiting(have->ahead) && !is_behind(have))
         return;
     standby_stop(slot);
     AUTO(standby) s = calloc(1, sizeof *s);

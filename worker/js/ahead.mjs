@@ -23,16 +23,19 @@ export default class Sample extends React.Component<Props> {
 }
 `;
 
-// A first transform takes many times as long as a second one: all of babel is compiled on the way.
+// A first transform takes many times as long as a second one: all of babel is compiled on the way. Nothing may
+// look for the app's own package.json or browserslist here: that they are not there yet would be remembered.
 function transformOnce(root, require) {
+  const below = createRequire(path.join(root, 'node_modules', 'ahead.js'));
   require('@babel/core').transformSync(SAMPLE, {
     cwd: root,
     root,
     filename: path.join(root, 'sample.tsx'),
     configFile: false,
     babelrc: false,
+    browserslistConfigFile: false,
     ast: true,
-    presets: [appRequire(root).resolve('@react-native/babel-preset')],
+    presets: [below.resolve('@react-native/babel-preset')],
     caller: {name: 'metro', bundler: 'metro', platform: 'android'},
     envName: 'production',
   });
