@@ -350,7 +350,11 @@ static int call_once(struct s3 *s, const struct s3_ask *ask, struct s3_body *bod
     CURLcode code = curl_easy_perform(t.curl);
     int r = answer_judge(&t, code, words, why, why_n);
     curl_slist_free_all(headers);
-    handle_give(s, t.curl);
+    /* A handle that failed would resume its TLS session, and with it the certificate of then. */
+    if (code == CURLE_OK)
+        handle_give(s, t.curl);
+    else
+        curl_easy_cleanup(t.curl);
     return r;
 }
 

@@ -284,14 +284,14 @@ static void *vet_main(void *arg)
     while (!vet_stops(v)) {
         if (has_news(v))
             vet_settled_flush(v);
+        if (is_first && vet_idle_ms(v) == 0)
+            vet_idle(t); /* a piece of it, also while there is always work */
         struct timespec until = later(is_first ? vet_idle_ms(v) : IDLE_MS_MAX);
         struct work *w = work_take(t, &until);
         if (w && w->in)
             vet_one(t, w);
         else if (w)
             vet_gone(t, w);
-        else if (is_first && !vet_stops(v))
-            vet_idle(t);
         free(w);
     }
     return NULL;

@@ -84,6 +84,7 @@ struct vet {
         bool is_on;
     } sweep;
     uint64_t sweep_ms; /* boot time of the next */
+    uint64_t look_ms;  /* and of the next look at the disk */
     bool is_full;      /* the disk was, when it was looked at last */
 };
 

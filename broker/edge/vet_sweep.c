@@ -152,19 +152,19 @@ static bool is_newly_full(struct vet *v)
     return v->is_full && !was_full;
 }
 
-/* ---- when nothing waits ---- */
+/* ---- now and then ---- */
 
 void vet_sweep_init(struct vet *v)
 {
+    v->look_ms = clock_boot_ms() + LOOK_MS;
     v->sweep_ms = clock_boot_ms() + SWEEP_FIRST_MS;
 }
 
 uint64_t vet_idle_ms(const struct vet *v)
 {
     uint64_t now_ms = clock_boot_ms();
-    if (v->sweep.is_on || v->sweep_ms <= now_ms)
-        return 0;
-    return v->sweep_ms - now_ms < LOOK_MS ? v->sweep_ms - now_ms : LOOK_MS;
+    uint64_t due_ms = v->look_ms < v->sweep_ms ? v->look_ms : v->sweep_ms;
+    return v->sweep.is_on || due_ms <= now_ms ? 0 : due_ms - now_ms;
 }
 
 void vet_idle(struct vetter *t)
@@ -173,7 +173,10 @@ void vet_idle(struct vetter *t)
     uint64_t now_ms = clock_boot_ms();
     if (v->sweep.is_on) {
         sweep_some(t);
-    } else if (is_newly_full(v) || now_ms >= v->sweep_ms) {
+        return;
+    }
+    v->look_ms = now_ms + LOOK_MS;
+    if (is_newly_full(v) || now_ms >= v->sweep_ms) {
         sweep_begin(v, v->is_full);
         v->sweep_ms = now_ms + SWEEP_MS;
     }
