@@ -26,11 +26,12 @@ static int source_check(struct turn *t, struct job_id job)
 /* What a put may move is copied first. */
 static int state_keep(struct turn *t, struct state_row *row)
 {
-    struct span *const texts[] = {&row->reason, &row->error_name, &row->error_text, &row->by};
-    int r = 0;
-    for (size_t i = 0; i < ARRAY_LEN(texts) && r == 0; i++)
-        r = turn_keep(t, texts[i]);
-    return r;
+    int r = turn_keep(t, &row->reason);
+    if (r == 0)
+        r = turn_keep(t, &row->error_name);
+    if (r == 0)
+        r = turn_keep(t, &row->error_text);
+    return r == 0 ? turn_keep(t, &row->by) : r;
 }
 
 static int commit_put(struct turn *t, struct job_id job, struct span commit)

@@ -183,6 +183,17 @@ def other_accounts_are_served(kit, worker, seen):
         seen += standby_ready(kit, worker, 1, seen)
 
 
+def files_of_the_app_are_found(kit, worker, seen):
+    """What loaded before the app was there must not remember that it was not there."""
+    app = app_make(kit, "found", [("metro.config.js", "module.exports", "console.log('targets', require('browserslist')"
+                                   ".loadConfig({path: __dirname}));\nmodule.exports")])
+    with open(f"{app}/.browserslistrc", "w") as f:
+        f.write("chrome 100\n")
+    _, log = built(kit, app, "b")
+    check(AHEAD in log and "targets [ 'chrome 100' ]" in log, f"its .browserslistrc was not seen: {log}")
+    seen += standby_ready(kit, worker, 1, seen)
+
+
 def faults_are_named(kit, worker, seen):
     app = app_make(kit, "broken", [("src/App.tsx", "return (", "return ((")])
     status, log = end_of(kit, publish(kit, app, "b"), "failed")
@@ -273,6 +284,7 @@ def test():
         seen += standby_ready(kit, worker)
         print(f"a standby holds {rss_mib(seen[-1]):.0f} MiB")
         other_accounts_are_served(kit, worker, seen)
+        files_of_the_app_are_found(kit, worker, seen)
         faults_are_named(kit, worker, seen)
         what_does_not_fit_goes_without(kit, worker, seen)
         check(len(set(seen)) == len(seen), f"a standby served twice: {seen}")
