@@ -128,6 +128,8 @@ static void slot_idle(struct slot *s, bool is_warm)
     c->runner->idle(c->settings, s->index, is_warm);
     bool is_held = c->remains && c->remains();
     pthread_mutex_lock(&s->agent->lock);
+    if (s->is_held && !is_held)
+        agent_wake(s->agent);
     s->is_held = is_held;
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """heat_real.py: what heat is worth to a real build, and what it leaves behind. A real broker, a real bundle worker with
-a cache of its own, and `rota heat` with the sample app. Then builds of other accounts: each takes its packages and nearly
-all transforms from what heat left, and goes on in a Metro that was started ahead of it (a standby). Builds that such a
-process does not fit go without it and come out right. No standby outlives the heat, its worker, or its build.
+a cache of its own, and `rota heat` with the sample app. Then builds of other accounts: each takes its packages and
+nearly all transforms from what heat left, and goes on in a Metro that was started ahead of it (a standby). Builds that
+such a process does not fit go without it and come out right. No standby outlives the heat, its worker, or its build.
 
-Why it matters: heat costs memory and money all the time. It must buy the seconds that it promises, serve nothing that was
-made for another build, and end when it is called off.
+Why it matters: heat costs memory and money all the time. It must buy the seconds that it promises, serve nothing that
+was made for another build, and end when it is called off.
 Needs the package registry (npm ci of the sample app).
 """
 import json
@@ -15,7 +15,7 @@ import shutil
 import signal
 import time
 
-from kit import Kit, check, main, program
+from kit import Kit, check, main
 
 APPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "apps")
 COLD_S, BUILD_S, READY_S, GONE_S = 400, 240, 90, 30
@@ -258,7 +258,8 @@ def every_slot_knows_both_platforms(kit):
     for platform in PLATFORMS:
         end_of(kit, publish(kit, f"{APPS}/hello", "local", platform, "--class", "heat"), seconds=COLD_S)
         there.add(f"/layer/{platform}")
-        kit.wait(f"two standbys that see {there}", lambda: [layers_of(p) for p in standbys(worker)] == [there] * 2, READY_S)
+        kit.wait(f"two standbys that see {there}",
+                 lambda: [layers_of(pid) for pid in standbys(worker)] == [there, there], READY_S)
     worker.terminate()
     check(worker.wait(GONE_S) == 0, "the worker of two slots")
     print("two slots: behind each build of heat both standbys see the layers that are there by then")

@@ -32,7 +32,7 @@ struct ahead {
 
 /* ---- on its own thread ---- */
 
-static void hold(struct ahead *a, const void *p, size_t n)
+static void held_add(struct ahead *a, const void *p, size_t n)
 {
     size_t room = sizeof a->held - a->held_n;
     if (n > room)
@@ -48,7 +48,7 @@ static void on_output(void *arg, const void *p, size_t n)
     if (a->is_given)
         a->rest.output(a->rest.arg, p, n);
     else
-        hold(a, p, n);
+        held_add(a, p, n);
     pthread_mutex_unlock(&a->lock);
 }
 
@@ -62,7 +62,7 @@ static void on_line(void *arg, const char *line, size_t n, bool is_cut)
     pthread_mutex_unlock(&a->lock);
 }
 
-static void *step(void *arg)
+static void *step_run(void *arg)
 {
     struct ahead *a = arg;
     a->outcome = sandbox_step(&a->run, &a->status);
@@ -148,7 +148,7 @@ int ahead_start(const struct sandbox_run *run, struct ahead **ret_ahead)
     pthread_mutex_init(&a->lock, NULL);
     int r = ahead_open(a);
     if (r == 0)
-        r = -pthread_create(&a->thread, NULL, step, a);
+        r = -pthread_create(&a->thread, NULL, step_run, a);
     if (r < 0) {
         ahead_close(a);
         return err_raise(r);
@@ -168,7 +168,7 @@ bool ahead_is_waiting(const struct ahead *a)
     return !a->is_given && !is_raised(a->end_fd);
 }
 
-static void stop(const struct ahead *a)
+static void ahead_stop(const struct ahead *a)
 {
     if (eventfd_write(a->stop_fd, 1) < 0)
         abort(); /* its counter cannot be full */
@@ -178,7 +178,7 @@ struct ahead *ahead_free(struct ahead *a)
 {
     if (!a)
         return NULL;
-    stop(a);
+    ahead_stop(a);
     pthread_join(a->thread, NULL);
     return ahead_close(a);
 }
@@ -232,7 +232,7 @@ int ahead_finish(struct ahead *a, const struct ahead_rest *rest, int *ret_status
     rest_begin(a, rest);
     int r = wait_end(a, clock_boot_ms() + rest->wall_ms);
     if (r != 0)
-        stop(a);
+        ahead_stop(a);
     struct pollfd end = {.fd = a->end_fd, .events = POLLIN};
     while (poll(&end, 1, -1) < 0 && errno == EINTR) {
     }

@@ -116,7 +116,8 @@ static bool is_keep(const struct step *step)
 
 const struct sandbox_mount *explain_extra(const struct step *step, size_t *ret_n)
 {
-    size_t modules = ARRAY_LEN(modules_extra) - !step->has_layer;
+    /* Each further mount is for fewer steps than the one before. */
+    size_t modules = 1u + step->has_modules_cache + step->has_layer;
     *ret_n = is_keep(step) ? ARRAY_LEN(keep_extra) : step->has_modules ? modules : 0;
     return is_keep(step) ? keep_extra : modules_extra;
 }

@@ -59,8 +59,11 @@ static void path_member(json_t *line, const char *name, char to[FEEDBACK_PATH_MA
         to[0] = 0;
 }
 
+/* The first line is the driver's own: it is said before any of the app's code runs. */
 static void on_tools(struct feedback *r, json_t *line)
 {
+    if (r->hermesc[0] || r->compose[0])
+        return;
     path_member(line, "hermesc", r->hermesc);
     path_member(line, "compose", r->compose);
     json_t *versions = json_object_get(line, "versions");

@@ -31,7 +31,7 @@ struct feedback {
     char file[FEEDBACK_PATH_MAX + 1]; /* empty: unknown */
     uint32_t line, column;            /* 0: unknown */
 
-    char hermesc[FEEDBACK_PATH_MAX + 1]; /* paths below /w/app, or empty */
+    char hermesc[FEEDBACK_PATH_MAX + 1]; /* paths below /w/app, or empty; the first line's */
     char compose[FEEDBACK_PATH_MAX + 1];
     char engines[FEEDBACK_TEXT_MAX + 1]; /* package.json's engines.node; empty: it has none */
     char react_native[FEEDBACK_VERSION_MAX + 1], metro[FEEDBACK_VERSION_MAX + 1];

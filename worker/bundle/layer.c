@@ -128,7 +128,7 @@ static int layer_take(const struct work *w, const struct platform *platform, str
     return 0;
 }
 
-static void find(struct work *w, const struct platform *from, size_t n)
+static void layers_find(struct work *w, const struct platform *from, size_t n)
 {
     if (!is_cached(w))
         return;
@@ -146,12 +146,12 @@ static void find(struct work *w, const struct platform *from, size_t n)
 
 void layer_find(struct work *w)
 {
-    find(w, w->platform, 1);
+    layers_find(w, w->platform, 1);
 }
 
 void layer_find_all(struct work *w)
 {
-    find(w, platforms, PLATFORMS);
+    layers_find(w, platforms, PLATFORMS);
 }
 
 /* The row of the build's platform; -1: there is none. */

@@ -96,7 +96,7 @@ static bool has_cache(const struct work *w, const char *path, size_t n)
 
 static int cache_mount_add(const struct work *w, struct modules *m, const char *at)
 {
-    const char *from = text(m, "%s/modules-cache", w->space->path);
+    const char *from = text(m, "%s/%smodules-cache", w->space->path, w->side);
     return mount_add(m, from, from ? text(m, "%s/.cache", at) : NULL, true);
 }
 
@@ -184,7 +184,8 @@ int modules_find(struct work *w)
 
 static uint64_t age_ms(const struct work *w)
 {
-    return w->setup->cache.now_ms() - w->node_modules->use->made_ms;
+    uint64_t now = w->setup->cache.now_ms(), made = w->node_modules->use->made_ms;
+    return now > made ? now - made : 0; /* a clock may be set back */
 }
 
 void modules_say(struct work *w)

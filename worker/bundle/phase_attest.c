@@ -14,7 +14,7 @@ static const char envelope_name[] = "provenance.dsse.json";
 
 static int envelope_upload(struct work *w, const char *envelope)
 {
-    product_add(w, ROTA__OBJECT_KIND__PROVENANCE, envelope_name, envelope_name);
+    product_add(w, ROTA__OBJECT_KIND__PROVENANCE, "", envelope_name);
     size_t i = w->products - 1;
     struct product *p = &w->product[i];
     p->fd = memfd_create(envelope_name, MFD_CLOEXEC);

@@ -1,6 +1,7 @@
 /* phase_bundle.c: Metro. Its driver also finds hermesc and the map composer among the app's
  * modules. */
 #include "layer.h"
+#include "modules.h"
 #include "product.h"
 #include "standby.h"
 
@@ -21,6 +22,14 @@ static void tools_note(struct work *w)
              f->hermesc_version, work_node(w)->text);
 }
 
+/* Metro's driver named it, or the app's own code did beside it: what runs next must be out of the
+ * packages, which nobody wrote to since they were installed. */
+static bool is_installed(const struct work *w, const char *path)
+{
+    AUTO_FD fd = -1;
+    return path[0] && modules_open(w, path, &fd) == 0;
+}
+
 int phase_bundle(struct work *w)
 {
     if (!w->standby)
@@ -29,7 +38,7 @@ int phase_bundle(struct work *w)
     int r = standby_waits(w) ? standby_bundle(w) : work_step(w, STEP_BUNDLE, -1);
     if (r != 0)
         return r;
-    if (!w->feedback.hermesc[0] || !w->feedback.compose[0]) {
+    if (!is_installed(w, w->feedback.hermesc) || !is_installed(w, w->feedback.compose)) {
         build_fail(w->result, E_HERMES_MISSING, NULL);
         return WORK_ENDED;
     }

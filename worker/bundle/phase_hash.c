@@ -22,9 +22,9 @@ static int product_open(struct work *w, struct product *p)
 
 static void products_list(struct work *w)
 {
-    product_add(w, ROTA__OBJECT_KIND__BUNDLE, w->bytecode_name, w->bytecode_name);
-    product_add(w, ROTA__OBJECT_KIND__ASSETS, "assets.tar.gz", "assets.tar.gz");
-    product_add(w, ROTA__OBJECT_KIND__MAP, w->map_name, w->map_name);
+    product_add(w, ROTA__OBJECT_KIND__BUNDLE, "out", w->bytecode_name);
+    product_add(w, ROTA__OBJECT_KIND__ASSETS, "out", "assets.tar.gz");
+    product_add(w, ROTA__OBJECT_KIND__MAP, "map", w->map_name);
 }
 
 static void product_say(struct work *w, const struct build_artifact *a)

@@ -5,9 +5,12 @@
 int phase_install(struct work *w)
 {
     w->fetched = 0;
-    if (standby_meets(w) == 0 || modules_find(w) == 0)
-        return 0;
-    int r = work_step(w, w->manager->step, -1);
+    int r = standby_meets(w);
+    if (r == MODULES_MISS)
+        r = modules_find(w);
+    if (r != MODULES_MISS)
+        return r < 0 ? err_pass(r) : r;
+    r = work_step(w, w->manager->step, -1);
     if (r == 0)
         r = modules_begin(w);
     if (r == 0)

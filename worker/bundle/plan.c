@@ -9,10 +9,11 @@
  *   - what a step need not write it sees read-only; node_modules above all, since later builds of
  *     the account may be given them;
  *   - hermesc and the composer see node_modules and none of the app, which has run its code by
- *     then and could have laid links;
+ *     then and could have laid links; nor the .cache in node_modules that it could fill;
+ *   - what two steps see at one time, at most one of them sees writable;
  *   - sockets are for Node and git alone;
- *   - a step may begin ahead of its time (is_ahead), and sees then what it would see later: Metro
- *     before its build is known, the composer while hermesc still writes its map. */
+ *   - a step may begin ahead of its time (is_ahead): Metro before its build is known, with folders
+ *     of its own that the build gets only once it fits; the composer while hermesc still writes. */
 #include "plan.h"
 
 /* clang-format off */
@@ -20,8 +21,6 @@
 #define W(word) {NULL, WORD_##word}
 #define HOME    {"home", "/w/home", true}
 #define TMP     {"tmp", "/w/tmp", true}
-/* A process that was started ahead must see what one started in its phase would. */
-#define METRO_MOUNTS {"app", "/w/app", true}, {"out", "/w/out", true}, {"cache", "/w/cache", true}, HOME, TMP
 /* clang-format on */
 
 const struct step steps[STEP_COUNT] = {
@@ -148,8 +147,13 @@ const struct step steps[STEP_COUNT] = {
                      .must_say_done = true,
                      .failure = E_BUNDLE_FAILED,
                      .has_modules = true,
+                     .has_modules_cache = true,
                      .has_layer = true,
-                     .mounts = {METRO_MOUNTS},
+                     .mounts = {{"app", "/w/app", true},
+                                {"out", "/w/out", true},
+                                {"cache", "/w/cache", true},
+                                HOME,
+                                TMP},
                      .args = {T("/rota/node"), W(HEAP), T("/rota/js/metro.mjs"), T("/w/app"),
                               W(PLATFORM), T("/w/out"), W(BUNDLE), W(ROOT), W(ENTRY)},
                      .env = {{"NODE_ENV", "production"}}},
@@ -160,8 +164,13 @@ const struct step steps[STEP_COUNT] = {
                       .must_say_done = true,
                       .failure = E_BUNDLE_FAILED,
                       .has_modules = true,
+                      .has_modules_cache = true,
                       .has_layer = true,
-                      .mounts = {METRO_MOUNTS},
+                      .mounts = {{"ahead/app", "/w/app", true},
+                                 {"ahead/out", "/w/out", true},
+                                 {"ahead/cache", "/w/cache", true},
+                                 {"ahead/home", "/w/home", true},
+                                 {"ahead/tmp", "/w/tmp", true}},
                       .args = {T("/rota/node"), W(HEAP), T("/rota/js/metro.mjs"), T("--ahead"),
                                T("/w/app")},
                       .env = {{"NODE_ENV", "production"}}},
@@ -187,7 +196,10 @@ const struct step steps[STEP_COUNT] = {
                       .is_ahead = true,
                       .failure = E_MAP_FAILED,
                       .has_modules = true,
-                      .mounts = {{"out", "/w/out", true}, HOME, TMP},
+                      .mounts = {{"out", "/w/out", false},
+                                 {"map", "/w/map", true},
+                                 {"map-home", "/w/home", true},
+                                 {"map-tmp", "/w/tmp", true}},
                       .args = {T("/rota/node"), W(HEAP), W(COMPOSE), W(PACKAGER_MAP_FILE),
                                T("/dev/fd/6"), T("-o"), W(MAP_FILE)}},
     [STEP_PACK] = {.name = "pack",

@@ -71,6 +71,7 @@ struct step {
     bool has_net;            /* through the proxy, and /net (proxy.h); no address else */
     bool is_proxy;           /* has the host's network, and nothing of any app */
     bool has_modules;        /* node_modules at their places, read-only (modules.h) */
+    bool has_modules_cache;  /* and node_modules/.cache, which the app's own code may fill */
     bool has_layer;          /* shared transforms, read-only (layer.h) */
     bool is_ahead;           /* begins before its last input is there, which comes on fd 6 */
     bool must_say_done;      /* speaks on fd 3; exit 0 without a "done" there is a failure */

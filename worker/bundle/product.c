@@ -13,12 +13,12 @@
 
 static const char log_name[] = "build.log";
 
-void product_add(struct work *w, Rota__ObjectKind kind, const char *file, const char *name)
+void product_add(struct work *w, Rota__ObjectKind kind, const char *folder, const char *name)
 {
     assert(w->products < PRODUCTS_MAX);
     struct product *p = &w->product[w->products++];
     *p = (struct product){.kind = kind, .name = name, .fd = -1};
-    snprintf(p->path, sizeof p->path, "out/%s", file);
+    snprintf(p->path, sizeof p->path, "%s/%s", folder, name);
 }
 
 uint64_t product_bytes(const struct work *w, const char *file)
@@ -47,7 +47,7 @@ int product_hash(struct work *w, const struct product *p)
 
 int product_log(struct work *w)
 {
-    product_add(w, ROTA__OBJECT_KIND__BUILD_LOG, log_name, log_name);
+    product_add(w, ROTA__OBJECT_KIND__BUILD_LOG, "", log_name);
     struct product *p = &w->product[w->products - 1];
     p->fd = dup(w->log_fd);
     if (p->fd < 0)

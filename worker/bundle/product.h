@@ -4,8 +4,8 @@
 
 #include "work.h"
 
-/* `file` is below out/. */
-void product_add(struct work *w, Rota__ObjectKind kind, const char *file, const char *name);
+/* The file `name` in a folder of the space. */
+void product_add(struct work *w, Rota__ObjectKind kind, const char *folder, const char *name);
 
 /* Bytes of a file below out/; 0: it is not there. For the log: what counts is hashed later. */
 uint64_t product_bytes(const struct work *w, const char *file);

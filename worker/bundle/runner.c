@@ -99,13 +99,14 @@ static bool names_choose(struct work *w)
     snprintf(w->map_name, sizeof w->map_name, "%s.map", name);
     const struct {
         enum word word;
-        const char *suffix;
-    } files[] = {{WORD_BUNDLE_FILE, ""},
-                 {WORD_BYTECODE_FILE, ".hbc"},
-                 {WORD_PACKAGER_MAP_FILE, ".packager.map"},
-                 {WORD_MAP_FILE, ".map"}};
+        const char *folder, *suffix;
+    } files[] = {{WORD_BUNDLE_FILE, "out", ""},
+                 {WORD_BYTECODE_FILE, "out", ".hbc"},
+                 {WORD_PACKAGER_MAP_FILE, "out", ".packager.map"},
+                 {WORD_MAP_FILE, "map", ".map"}};
     for (size_t i = 0; i < ARRAY_LEN(files); i++)
-        snprintf(w->file_words[files[i].word], WORK_FILE_MAX, "/w/out/%s%s", name, files[i].suffix);
+        snprintf(w->file_words[files[i].word], WORK_FILE_MAX, "/w/%s/%s%s", files[i].folder, name,
+                 files[i].suffix);
     return true;
 }
 
@@ -194,7 +195,7 @@ static void clean(struct work *w, bool is_done)
 
 static int bundle_run(struct build *b, struct build_result *ret)
 {
-    struct work w = {.build = b, .result = ret, .setup = &setup, .log_fd = -1};
+    struct work w = {.build = b, .result = ret, .setup = &setup, .log_fd = -1, .side = ""};
     w.facts.started_ms = clock_wall_ms();
     int r = phases_do(&w);
     if (r == WORK_ENDED && ret->outcome == BUILD_FAILED) {

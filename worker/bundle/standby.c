@@ -8,8 +8,10 @@
 #include "modules.h"
 
 #include <agent.h>
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/log.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -20,20 +22,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FORMAT = 1, NOTE_BYTES = 4096 };
+enum { FORMAT = 1, NOTE_BYTES = 4096, REST_MS = 60000 };
 
 struct standby {
     struct build build; /* its slot and its settings */
     struct work work;
     struct ahead *ahead;
-    uint64_t heat_ms;  /* when what it loads was noted */
-    ino_t mount_point; /* app/node_modules: a source that removes it takes the mount with it */
+    uint64_t heat_ms; /* when what it loads was noted */
 };
 
 /* Written by the slot's own thread. */
 static struct {
     struct standby *standby;
     const char *tier; /* of the slot's last build: the next one's memory is guessed by it */
+    uint64_t rest_ms; /* clock_boot_ms() before which none is started: one died at once */
 } slots[AGENT_SLOTS_MAX];
 
 /* ---- what a heat build left ---- */
@@ -125,26 +127,6 @@ static bool is_behind(const struct standby *s)
 
 /* ---- starting one ---- */
 
-static int mount_point_make(struct standby *s)
-{
-    static const char path[] = "app/node_modules";
-    const struct work *w = &s->work;
-    struct stat st;
-    if (mkdirat(w->space->fd, path, 0755) < 0 ||
-        fchownat(w->space->fd, path, w->setup->tools.owner, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0 ||
-        fstatat(w->space->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return err_raise(-errno);
-    s->mount_point = st.st_ino;
-    return 0;
-}
-
-static bool mount_point_stands(const struct standby *s, const struct space *space)
-{
-    struct stat st;
-    return fstatat(space->fd, "app/node_modules", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISDIR(st.st_mode) && st.st_ino == s->mount_point;
-}
-
 static struct standby *standby_free(struct standby *s)
 {
     if (!s)
@@ -162,7 +144,7 @@ static void work_fill(struct standby *s, const struct setup *setup,
                       const struct runner_settings *settings, uint32_t slot)
 {
     s->build = (struct build){.slot = slot, .settings = settings, .stop_fd = -1};
-    s->work = (struct work){.build = &s->build, .setup = setup, .log_fd = -1};
+    s->work = (struct work){.build = &s->build, .setup = setup, .log_fd = -1, .side = "ahead/"};
     snprintf(s->work.spec.root, sizeof s->work.spec.root, ".");
     snprintf(s->work.install_root, sizeof s->work.install_root, "/w/app");
     work_fit(&s->work, slots[slot].tier ? slots[slot].tier : limits_tier(0));
@@ -180,24 +162,40 @@ static int standby_open(struct standby *s)
         r = modules_find_shared(w);
     if (r == 0 && !modules_are_plain(w))
         r = MODULES_MISS;
-    if (r == 0)
-        r = mount_point_make(s);
     if (r != 0)
         return r < 0 ? err_pass(r) : r;
     layer_find_all(w);
-    w->limits.wall_ms = modules_left_ms(w);
+    w->limits.wall_ms += modules_left_ms(w); /* a build may begin in the last moment */
     r = work_begin(w, STEP_STANDBY, &s->ahead);
     return r < 0 ? err_pass(r) : 0;
 }
 
+static void failed_say(uint32_t slot, const char *why)
+{
+    log_warn("standby.failed", "slot=%u why=\"%s\" the next build starts its own", slot, why);
+    slots[slot].rest_ms = clock_boot_ms() + REST_MS;
+}
+
+/* The slot's is as good as a new one would be. */
+static bool is_good(uint32_t slot)
+{
+    const struct standby *s = slots[slot].standby;
+    if (!s)
+        return false;
+    if (ahead_is_waiting(s->ahead))
+        return !is_behind(s);
+    if (modules_left_ms(&s->work) > 0)
+        failed_say(slot, "it ended by itself");
+    return false;
+}
+
 void standby_start(const struct setup *setup, const struct runner_settings *settings, uint32_t slot)
 {
-    struct standby *have = slots[slot].standby;
-    if (have && ahead_is_waiting(have->ahead) && !is_behind(have))
+    if (is_good(slot))
         return;
     standby_stop(slot);
     AUTO(standby) s = calloc(1, sizeof *s);
-    if (!s)
+    if (!s || clock_boot_ms() < slots[slot].rest_ms)
         return;
     work_fill(s, setup, settings, slot);
     int r = standby_open(s);
@@ -205,8 +203,7 @@ void standby_start(const struct setup *setup, const struct runner_settings *sett
         log_info("standby.started", "slot=%u node=%s", slot, s->work.node->text);
         slots[slot].standby = TAKE(s);
     } else if (r < 0) {
-        log_warn("standby.failed", "slot=%u why=\"%s\" the next build starts its own", slot,
-                 strerror(-r));
+        failed_say(slot, strerror(-r));
     }
 }
 
@@ -243,7 +240,51 @@ static bool fits(const struct standby *s, const struct work *w)
     return ahead_is_waiting(s->ahead) && !w->uses_private_registry &&
            memcmp(has->deps_sha256, w->deps_sha256, sizeof has->deps_sha256) == 0 &&
            strcmp(has->install_root, w->install_root) == 0 && has->node == work_node(w) &&
-           mount_point_stands(s, w->space);
+           modules_left_ms(has) > 0;
+}
+
+/* The source goes where the process sees it; of node_modules it has brought nothing. */
+static int source_move(int from, int to)
+{
+    AUTO_FD fd = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir)
+        return err_raise(-errno);
+    TAKE_FD(fd);
+    int r = 0;
+    for (const struct dirent *e = readdir(dir); e && r == 0; e = readdir(dir)) {
+        const char *name = e->d_name;
+        bool stays =
+            strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "node_modules") == 0;
+        if (!stays && renameat(from, name, to, name) < 0)
+            r = err_raise(-errno);
+    }
+    closedir(dir);
+    return r < 0 ? err_pass(r) : 0;
+}
+
+static int folder_open(const struct space *space, const char *path)
+{
+    return openat(space->fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Until here the process saw folders of its own: a build that it does not fit shares nothing with
+ * it. Now they become the build's. */
+static int folders_take(const struct space *space)
+{
+    static const char *const names[] = {"app", "out", "cache", "home", "tmp", "modules-cache"};
+    AUTO_FD from = folder_open(space, "app");
+    AUTO_FD to = folder_open(space, "ahead/app");
+    if (from < 0 || to < 0)
+        return err_raise(-errno);
+    int r = source_move(from, to);
+    for (size_t i = 0; i < ARRAY_LEN(names) && r == 0; i++) {
+        char ahead[WORK_FILE_MAX];
+        snprintf(ahead, sizeof ahead, "ahead/%s", names[i]);
+        if (renameat2(space->fd, names[i], space->fd, ahead, RENAME_EXCHANGE) < 0)
+            r = err_raise(-errno);
+    }
+    return r < 0 ? err_pass(r) : 0;
 }
 
 int standby_meets(struct work *w)
@@ -254,6 +295,9 @@ int standby_meets(struct work *w)
         w->standby = standby_free(w->standby);
         return MODULES_MISS;
     }
+    int r = folders_take(w->space);
+    if (r < 0)
+        return err_pass(r);
     w->node_modules = TAKE(w->standby->work.node_modules);
     w->layer = TAKE(w->standby->work.layer);
     modules_say(w);

@@ -156,8 +156,11 @@ static int extra_make(const struct work *w, enum step_id id, struct sandbox_moun
     struct sandbox_mount *extra = calloc(n + layers + 1, sizeof *extra);
     if (!extra)
         return err_raise(-ENOMEM);
-    for (size_t i = 0; i < n; i++)
-        extra[i] = modules[i];
+    size_t all = n;
+    n = 0;
+    for (size_t i = 0; i < all; i++)
+        if (steps[id].has_modules_cache || !modules[i].is_writable)
+            extra[n++] = modules[i];
     for (size_t i = 0; i < layers; i++)
         extra[n++] = layer[i];
     if (work_node(w)->path[0])

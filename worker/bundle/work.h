@@ -74,6 +74,7 @@ struct work {
     uint64_t modules;
 
     const struct manager_program *manager; /* of the app; set by verify */
+    const char *side; /* "", or "ahead/": the folders of the space that its steps see */
     char install_root[SPEC_PATH_MAX + 8];  /* "/w/app", or the folder of it with the lockfile */
     uint8_t deps_sha256[32];      /* of all that an install depends on; zeroes: not known */
     bool uses_private_registry;   /* nothing of it may be kept */
@@ -94,7 +95,7 @@ struct work {
     char bundle_name[WORK_NAME_MAX]; /* "index.android.bundle" */
     char bytecode_name[WORK_NAME_MAX];
     char map_name[WORK_NAME_MAX];
-    char file_words[WORD_COUNT][WORK_FILE_MAX]; /* the command words that are files in /w/out */
+    char file_words[WORD_COUNT][WORK_FILE_MAX]; /* the command words that are files of the build */
     char hermesc[FEEDBACK_PATH_MAX + 1], compose[FEEDBACK_PATH_MAX + 1];
 
     struct facts facts; /* for the provenance */

