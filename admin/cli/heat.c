@@ -191,8 +191,8 @@ const struct command command_heat = {
     .about = "keeps workers warm, and fills what builds share",
     .details = "Idle workers of the pool stay until the time is over. For pool bundle, the sample "
                "app is built for android and ios in class heat, before all other jobs of account "
-               "local: what that brings is there for the builds of all accounts, and nothing else "
-               "is delivered. With --wait the exit code is 0 when both have succeeded.",
+               "local: what that brings is there for later builds of that same app, in any "
+               "account, and nothing else is delivered. With --wait the exit code is 0 when both have succeeded.",
     .rows = heat_rows,
     .n_rows = ARRAY_LEN(heat_rows),
     .settings_bytes = sizeof(struct heat_settings),
