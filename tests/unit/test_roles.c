@@ -23,6 +23,7 @@ static const struct expected {
     {"finish", "OW", "", false},
     {"finish_and_lease", "OW", "", false},
     {"lease_release", "OW", "", false},
+    {"source_pin", "OW", "", false},
     {"heartbeat", "OW", "", false},
     {"log", "OW", "", false},
     {"cancel", "OAG", " build:control ", true},
