@@ -4,6 +4,7 @@
  * threads have them blocked and only the signalfd sees them; the runner looks at the machine, and
  * may enter namespaces, while the process has one thread; the client comes last, because nng brings
  * its own. Core dumps are off before the key is read. */
+#include "memory.h"
 #include "private.h"
 #include "remains.h"
 #include "settings.h"
@@ -11,25 +12,11 @@
 #include <base/exit.h>
 #include <base/log.h>
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-
-enum { BLOCK_OF_ITS_OWN_BYTES = 64 * 1024, TOP_BYTES_KEPT = 128 * 1024 };
-
-/* The agent is to stay small beside its builds, for weeks. Left alone, glibc gives each thread an
- * arena that keeps what it once held, and after the first large block that is freed it serves
- * blocks of that size from the heap, where they stay. Here all threads share one arena, as they
- * mostly wait, and a block as large as a buffer is the kernel's again once it is freed. */
-static void memory_return_freed(void)
-{
-    mallopt(M_ARENA_MAX, 1);
-    mallopt(M_MMAP_THRESHOLD, BLOCK_OF_ITS_OWN_BYTES);
-    mallopt(M_TRIM_THRESHOLD, TOP_BYTES_KEPT);
-}
 
 static int signals_take(int *ret_fd)
 {
@@ -95,6 +82,7 @@ static int work(const struct worker_settings *s, const struct resources *resourc
     log_info("worker.start", "version=%s worker=%s pool=%s class=%s slots=%u url=%s", ROTA_VERSION,
              s->worker, s->pool, s->classes[0], config.slots, s->url);
     int exit_code = EXIT_TRY_AGAIN;
+    memory_return();
     char trace[256];
     if (agent_run(&config, &exit_code) < 0)
         log_error("worker.fault", "fault=\"%s\"", err_trace(trace, sizeof trace));
@@ -123,7 +111,7 @@ int main(int argc, char **argv)
     bool is_done = false;
     int signal_fd = -1;
     struct rota_client *client = NULL;
-    memory_return_freed();
+    memory_begin();
     if (sodium_init() < 0)
         return EXIT_CONFIG;
     int r = settings_read(argc, argv, &settings, &is_done);

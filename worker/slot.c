@@ -1,5 +1,6 @@
 /* slot.c: the thread of a slot: waits for a job, has the runner do it, reports, is free again. */
 #include "agent_parts.h"
+#include "memory.h"
 #include "vars.h"
 
 #include <assert.h>
@@ -116,6 +117,7 @@ static void slot_work(struct slot *s)
              (unsigned long long)(clock_boot_ms() - began_ms));
     build_log_finish(s->host);
     report_result(s, why, &r);
+    memory_return();
 }
 
 /* Lets go of the lock meanwhile. What was had ready and is given up leaves nothing either. */

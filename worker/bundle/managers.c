@@ -7,13 +7,14 @@
 #include <base/auto.h>
 #include <base/file.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
-#include <sodium.h>
+#include <sign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PACKAGE_MAX = 1 << 20, BODY_BYTES_MAX = 64 << 20 };
+enum { PACKAGE_MAX = 1 << 20 };
 
 static const struct known {
     const char *name, *tool;
@@ -48,16 +49,16 @@ static bool version_read(const char *package, char ret[MANAGER_VERSION_MAX])
     return *ret;
 }
 
+/* In pieces: a program has up to 9 MB, and a buffer for all of it would be the most that the agent
+ * ever held. */
 static bool body_hash(const char *package, const char *body, uint8_t ret[32])
 {
     char path[2 * TOOL_PATH_MAX];
-    AUTO_FREE char *text = NULL;
-    size_t n = 0;
+    uint8_t blake2b[32];
+    uint64_t size;
     snprintf(path, sizeof path, "%.800s/%s", package, body);
-    if (file_read(path, BODY_BYTES_MAX, &text, &n) < 0)
-        return false;
-    crypto_hash_sha256(ret, (const unsigned char *)text, n);
-    return true;
+    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && hash_file(fd, ret, blake2b, &size) == 0;
 }
 
 /* `package` is on the host. One that is not there, or broken, is left out. */
