@@ -37,14 +37,17 @@ class Meter(threading.Thread):
         self.most, self.phases, self.by_phase, self.is_over = 0, (), {}, False
 
     def look(self):
-        with open(f"/proc/{self.pid}/status") as f:
-            row = {line.split(":")[0]: int(line.split()[1]) for line in f if line.startswith(("VmHWM", "VmRSS"))}
-        self.most = max(self.most, *row.values())  # the kernel brings its peak up to date when pages go
-        return row["VmRSS"]
+        """0: it has ended."""
+        try:
+            with open(f"/proc/{self.pid}/status") as f:
+                row = {line.split(":")[0]: int(line.split()[1]) for line in f if line.startswith(("VmHWM", "VmRSS"))}
+        except OSError:
+            return 0
+        self.most = max(self.most, *row.values(), 0)  # the kernel brings its peak up to date when pages go
+        return row.get("VmRSS", 0)
 
     def run(self):
-        while not self.is_over:
-            kib = self.look()
+        while not self.is_over and (kib := self.look()):
             for phase in self.phases:
                 self.by_phase[phase] = max(self.by_phase.get(phase, 0), kib)
             time.sleep(0.01)
@@ -52,7 +55,7 @@ class Meter(threading.Thread):
     def end(self):
         self.is_over = True
         self.join()
-        self.look()
+        check(self.look(), "the agent has ended before its time")
 
 
 def hold(meter, what):
