@@ -73,7 +73,7 @@ static int folder_read(const struct space *space, struct names *names, struct bu
 
 static int output_take(struct work *w, const char *name)
 {
-    product_add(w, ROTA__OBJECT_KIND__OUTPUT, name, name);
+    product_add(w, ROTA__OBJECT_KIND__OUTPUT, "out", name);
     struct product *p = &w->product[w->products - 1];
     if (space_open_file(w->space, p->path, &p->fd) != 0)
         return refuse(w->result, " is no regular file", name);
