@@ -1,8 +1,8 @@
-// Lays a link where the agent will look for the composed source map.
+// Lays a link where the assets will be packed and the agent will look for them.
 const fs = require('fs');
 const {getDefaultConfig} = require('@react-native/metro-config');
 
 process.on('exit', () => {
-  fs.symlinkSync('/w/out/elsewhere', '/w/out/index.android.bundle.map');
+  fs.symlinkSync('/w/out/elsewhere', '/w/out/assets.tar.gz');
 });
 module.exports = getDefaultConfig(__dirname);
