@@ -396,9 +396,35 @@ static void the_gist_is_npms_own_words(void **state)
     assert_string_equal(gist, "");
 }
 
+static bool sees(const struct step *step, const char *from)
+{
+    for (size_t i = 0; i < STEP_MOUNTS_MAX && step->mounts[i].at; i++)
+        if (strcmp(step->mounts[i].from, from) == 0)
+            return true;
+    return false;
+}
+
+/* A step that begins ahead of its time must not reach what others write meanwhile: a standby what
+ * fetches and installs of a build that it may not fit, the composer what hermesc writes. */
+static void what_begins_ahead_writes_alone(void **state)
+{
+    (void)state;
+    unsigned compared = 0;
+    for (size_t a = 0; a < STEP_COUNT; a++)
+        for (size_t b = 0; steps[a].is_ahead && b < STEP_COUNT; b++)
+            for (size_t i = 0; b != a && i < STEP_MOUNTS_MAX && steps[a].mounts[i].at; i++) {
+                assert_false(steps[a].mounts[i].is_writable &&
+                             sees(&steps[b], steps[a].mounts[i].from));
+                compared++;
+            }
+    assert_true(compared > 100);
+    assert_false(steps[STEP_COMPILE].has_modules_cache || steps[STEP_COMPOSE].has_modules_cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_begins_ahead_writes_alone),
         cmocka_unit_test(an_error_line_gives_name_and_place),
         cmocka_unit_test(no_app_can_blame_the_machine),
         cmocka_unit_test(tools_and_wishes_are_heard),
